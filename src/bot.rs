@@ -2,10 +2,10 @@
 //!
 //! `send` never waits for the bot. Each request has a ticket, and exactly one answer with that
 //! ticket comes on the loop's channel. `session` keeps one request under way at a time, discards
-//! late answers and decides what is asked again. Here, `pool` has the threads, and fails requests
-//! at once while the bot is down. `queue` chooses the conversation whose turn it is, `call` does
-//! one HTTP exchange, and `fault` says why an exchange failed. `docs/RASA.md` records how Rasa
-//! behaves.
+//! late answers and decides what to ask again. In this module, `pool` has the threads, and fails
+//! requests at once while the bot is down. `queue` chooses the conversation whose turn it is,
+//! `call` does one HTTP exchange, and `fault` says why an exchange failed. `docs/RASA.md` records
+//! how Rasa behaves.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -53,7 +53,7 @@ const RETURNERS: usize = 4;
 pub struct Config {
     /// The URL as it was given, for people.
     peer: String,
-    /// The URL to which messages go.
+    /// The URL of the webhook, to which messages go.
     webhook: String,
     /// The given URL has a path, but not Rasa's `/webhooks/…`: probably only a part of that path.
     is_path_odd: bool,
@@ -67,7 +67,7 @@ pub struct Config {
     times: Times,
 }
 
-/// The token for the API, by the way in which it is sent.
+/// The token for the API, and the way in which it is sent.
 #[derive(Clone)]
 enum Token {
     /// Rasa's `--auth-token`. It is in the URL, because Rasa takes it nowhere else.
@@ -76,8 +76,7 @@ enum Token {
     Jwt(String),
 }
 
-/// The most messages that the bot answers at the same time. Each takes a thread here and a
-/// connection there.
+/// The most messages that the bot answers at the same time. Each takes a thread and a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Askers(usize);
 
@@ -194,7 +193,7 @@ pub struct Bot {
 }
 
 impl Config {
-    /// Checks the URL: that of a bot (`http://localhost:5005`), or with a path that of the webhook.
+    /// Checks the URL of a bot (`http://localhost:5005`) or, if it has a path, of its webhook.
     ///
     /// # Errors
     /// One line: what is wrong with the URL, and an example of a right one.

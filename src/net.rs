@@ -93,8 +93,9 @@ pub const CONNECTIONS: usize = 4_096;
 /// The most strangers at one listener. When one more comes, the oldest stranger of the address that
 /// has the most strangers is closed.
 pub const STRANGERS: usize = 512;
-/// The most strangers at one listener from one address (see [`Address`](crate::wire::Address)). One
-/// more takes the place of the oldest that has sent nothing; if all have, it is closed at once.
+/// The most strangers at one listener from one address (see [`Address`](crate::wire::Address)).
+/// When one more comes, the oldest stranger of the address that has sent nothing is closed; if all
+/// have sent something, the new one is closed at once.
 pub const STRANGERS_PER_ADDRESS: usize = 64;
 /// The most bytes that may wait for one peer, not counting those in the kernel, unless its dialect
 /// sets another number.

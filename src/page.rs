@@ -11,7 +11,8 @@ use flate2::write::GzEncoder;
 /// One file of the page.
 pub struct File {
     name: &'static str,
-    /// Made at the first request for it: browsers take a coding.
+    /// The content without a coding. It is made at the first request for it, because browsers take
+    /// a coding.
     plain: OnceLock<Vec<u8>>,
     gzip: &'static [u8],
     brotli: &'static [u8],
@@ -35,8 +36,7 @@ pub fn find(name: &str) -> Option<&'static File> {
 }
 
 impl File {
-    /// The content as a browser takes it that names these codings in `Accept-Encoding`, and the
-    /// coding.
+    /// The content, and its coding, for a browser that names these codings in `Accept-Encoding`.
     pub fn content<'a>(
         &'static self,
         accepted: impl Iterator<Item = &'a str>,
@@ -74,7 +74,7 @@ pub fn takes_gzip<'a>(accepted: impl Iterator<Item = &'a str>) -> bool {
     codings(accepted).contains(&"gzip")
 }
 
-/// A page that the gateway has written its options into, for such a browser.
+/// Compresses a page into which the gateway has written its options.
 pub fn gzip(page: &str) -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(page.as_bytes()).expect("memory takes it");
@@ -98,7 +98,7 @@ mod tests {
     use super::find;
 
     #[test]
-    fn a_file_is_compressed_as_the_browser_takes_it() {
+    fn a_file_has_a_coding_that_the_browser_takes() {
         let file = find("widget.js").unwrap();
         let coding = |accepted: &'static str| file.content([accepted].into_iter()).1;
         for (accepted, wanted) in [

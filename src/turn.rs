@@ -162,7 +162,8 @@ pub struct Written {
 }
 
 impl Written {
-    /// The messages of a passage: those of this turn, and from the journal those of earlier turns.
+    /// The messages of a passage: the ones of this turn, and from the journal the ones of earlier
+    /// turns.
     ///
     /// # Errors
     /// When the journal cannot be read.

@@ -128,8 +128,8 @@ pub enum Message {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unattended: bool,
     },
-    /// From where the customer uses a gateway, from the customer's side. Each one replaces the one
-    /// before.
+    /// The page on which a gateway's customer is, from the customer's side. Each `page` replaces
+    /// the one before.
     Page(Page),
     /// Who has an active conversation now, from the desk.
     Agent {
@@ -186,7 +186,7 @@ pub struct Hello {
     pub is_here: Option<bool>,
 }
 
-/// A conversation that has ended, with the proof that it was the same customer's.
+/// A conversation that has ended, with the proof that it belonged to the same customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Former {
     /// The conversation.
@@ -200,8 +200,8 @@ pub struct Former {
 pub struct Welcome {
     /// The desk's id, which it made with its journal.
     pub desk: DeskId,
-    /// The desk has the entries of the customer's side up to this number. From there on the
-    /// customer's side sends, whatever the desk had acked before.
+    /// The desk has the entries of the customer's side up to this number. The customer's side sends
+    /// the entries after this one, whatever the desk had acked before.
     pub received: Number,
     /// The state that the desk knows; for information only.
     pub state: State,

@@ -1,4 +1,4 @@
-//! What a browser's bytes become: see fuzz/src/http.rs.
+//! Parses a browser's bytes as HTTP requests: see fuzz/src/http.rs.
 
 #![no_main]
 

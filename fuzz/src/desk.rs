@@ -25,7 +25,7 @@ mod steps;
 
 const DESK: DeskId = DeskId::new([1; 16]);
 const OTHER_DESK: DeskId = DeskId::new([2; 16]);
-/// Most connections at the same time.
+/// The most connections at the same time.
 const WIRES: usize = 4;
 /// Number of conversations.
 const CUSTOMERS: u8 = 3;
@@ -36,7 +36,7 @@ pub fn desk(data: &[u8]) {
     while !choices.is_over() {
         let step = choices.byte();
         world.step(step % 32, &mut choices);
-        // Otherwise the next input belongs to the same batch.
+        // Usually the batch ends here. Else the next input belongs to it, too.
         if step < 224 {
             world.act();
         }

@@ -104,7 +104,7 @@ fn check_memory(decoder: &Decoder, bytes: &[u8], accepted: bool) {
     }
     fresh.push(unfinished.to_vec());
     assert_eq!(decoder.is_partial(), !unfinished.is_empty());
-    // Its counters may differ.
+    // Compares all fields before the counters, which may differ.
     let held =
         |decoder: &Decoder| format!("{decoder:?}").split(", frames").next().map(str::to_owned);
     assert_eq!(held(decoder), held(&fresh), "the decoder holds more than an unfinished frame");

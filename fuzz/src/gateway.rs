@@ -232,7 +232,7 @@ impl World {
         }
     }
 
-    /// Every page shows what it must.
+    /// Checks that every page shows what it must.
     fn check(&self) {
         let mut open = BTreeMap::<u8, usize>::new();
         for (at, browser) in self.browsers.iter().enumerate() {

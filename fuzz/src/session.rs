@@ -32,7 +32,7 @@ pub fn session(data: &[u8]) {
     while !choices.is_over() {
         let step = choices.byte();
         world.step(step % 32, &mut choices);
-        // Otherwise the next input belongs to the same batch.
+        // Usually the batch ends here. Else the next input belongs to it, too.
         if step < 224 {
             world.act();
         }
@@ -92,7 +92,7 @@ impl World {
         World { sessions, edges: Edges::new(ID, now) }
     }
 
-    /// The session, to which an input is given.
+    /// The session, to give it an input.
     fn session(&mut self) -> &mut Session {
         self.sessions.input(self.edges.id).expect("the customer has a session")
     }

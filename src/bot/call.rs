@@ -1,8 +1,8 @@
 //! One exchange with Rasa: a POST and its answer, over ureq.
 //!
-//! A POST has no idempotency key. A refused connection is tried again for a while; that happens
-//! while it connects, when nothing can have been sent yet. A request that fails later is never sent
-//! again, except `resume`, which is idempotent.
+//! A POST has no idempotency key, so it must not be sent twice. While the connection is refused,
+//! nothing can have been sent, so this connects again for a while. A request that fails later is
+//! never sent again, except `resume`, which is idempotent.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -61,7 +61,8 @@ fn ask(
 
 fn give_back(config: &Config, sender: &str, said: &[Line]) -> Result<Taken, Fault> {
     let lines = told(said);
-    // With these statuses Rasa itself refuses a list of events. A proxy answers with others.
+    // The statuses with which Rasa itself refuses a list of events. A proxy answers with other
+    // statuses.
     let rejected = |fault: &Fault| matches!(fault, Fault::Status { status: 400 | 413 | 500, .. });
     match resume(config, sender, lines.clone()) {
         // Rasa has dropped the whole list, with the `resume` in it. So the bot gets `resume` alone:
@@ -112,9 +113,9 @@ fn listen() -> Value {
 }
 
 /// If no rule fits a message, Rasa runs `action_default_fallback`, which rewinds past the last
-/// `action_listen` and predicts what follows the event before it. This event stands there and says:
-/// listen again. Without it Rasa would run the turn that handed over once more. A followup action
-/// is hidden if the action before it is: so a hidden action comes first.
+/// `action_listen` and goes on after the event before it. That is this event: it makes Rasa listen
+/// again. Without it Rasa would run again the turn that handed over. Rasa hides a followup action
+/// only if the action before it is hidden, so a hidden action comes first.
 fn listen_after_rewind() -> Value {
     json!({ "event": "followup", "name": "action_listen" })
 }
@@ -152,8 +153,8 @@ fn resume(config: &Config, sender: &str, lines: Vec<Value>) -> Result<Taken, Fau
     Ok(Taken { how, warning })
 }
 
-/// Appends events to Rasa's tracker, all or none. Returns the new state of the tracker, and whether
-/// it is on another machine.
+/// Appends events to Rasa's tracker: all of them, or none. Returns the tracker's new state, and
+/// whether Rasa is on another machine.
 fn tell(config: &Config, sender: &str, events: Vec<Value>) -> Result<(Value, bool), Fault> {
     let peer = config.peer.clone();
     // Rasa does not decode percents: such an id would name another conversation, or another path.

@@ -14,7 +14,7 @@ pub enum Fault {
         /// The fault of the request that found the bot down. `Down` reads the same.
         cause: Box<Fault>,
     },
-    /// Its host's name has no address.
+    /// The name of the bot's host has no address.
     NotFound {
         /// The host.
         host: String,
@@ -23,7 +23,7 @@ pub enum Fault {
     },
     /// Nothing answers at the bot's address. Nothing was sent.
     Unreachable {
-        /// Whom we tried.
+        /// The address that we tried.
         peer: String,
         /// What the system said.
         why: String,
@@ -32,7 +32,7 @@ pub enum Fault {
     },
     /// TLS failed. Nothing was sent.
     Insecure {
-        /// Whom we tried.
+        /// The address that we tried.
         peer: String,
         /// What TLS said.
         why: String,
@@ -41,21 +41,21 @@ pub enum Fault {
     },
     /// No answer in time; the request may have been heard.
     Slow {
-        /// Whom we asked.
+        /// The address that we asked.
         peer: String,
         /// How long we waited.
         within: Duration,
     },
     /// The exchange broke; the request may have been heard.
     Broken {
-        /// Whom we asked.
+        /// The address that we asked.
         peer: String,
         /// What happened.
         why: String,
     },
     /// An answer with a status other than 200.
     Status {
-        /// Whom we asked.
+        /// The address that we asked.
         peer: String,
         /// The status.
         status: u16,
@@ -69,24 +69,24 @@ pub enum Fault {
     },
     /// A 200 that is not what Rasa answers.
     NotAReply {
-        /// Whom we asked.
+        /// The address that we asked.
         peer: String,
         /// What is wrong with it.
         why: String,
     },
     /// An answer over 1 MiB.
     TooLong {
-        /// Whom we asked.
+        /// The address that we asked.
         peer: String,
     },
     /// There is no API beside the webhook.
     NoApi {
-        /// Whom we asked.
+        /// The address that we asked.
         peer: String,
     },
     /// The API wants another token.
     Token {
-        /// Whom we asked.
+        /// The address that we asked.
         peer: String,
         /// Whether the program was given a token.
         given: bool,

@@ -1,10 +1,10 @@
 //! Threads that send the requests, and the bot's health, which all of them share.
 //!
-//! Messages and handbacks have lanes of their own: messages that hang never hold up a handback. A
-//! lane starts a thread when a request is ready and none of its threads is free. A free thread
-//! waits for the next request until the program ends: if threads ended by themselves, one could end
-//! at the very moment at which a request is left to it. A waiting thread costs only memory; 32 of
-//! them took 8 MiB, most of it the allocator's.
+//! Messages go in one lane and handbacks in another, so that messages that hang never hold up a
+//! handback. A lane starts a thread when a request is ready and none of its threads is free. A free
+//! thread waits for the next request until the program ends: if threads ended by themselves, one
+//! could end at the very moment at which a request is left to it. A waiting thread costs only
+//! memory; 32 of them took 8 MiB, most of it the allocator's.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

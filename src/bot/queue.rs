@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 /// Waiting requests, by sender.
 ///
-/// Senders whose next request may go stand in a ring. The first sender's next request is taken;
-/// when it is done, that sender goes to the end of the ring. So a sender with 100 requests delays
+/// Senders whose next request may go wait in a ring. The first sender's next request is taken; when
+/// it is done, that sender goes to the end of the ring. So a sender with 100 requests delays
 /// another by at most one answer, and requests of one sender never overtake each other.
 #[derive(Debug)]
 pub(super) struct Queue<Job> {

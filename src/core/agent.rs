@@ -24,7 +24,7 @@ pub const AGENTS_MAX: usize = 1_000;
 pub const CODES_MAX: usize = 64;
 /// The most departments that an agent may name.
 pub const DEPARTMENTS_MAX: usize = 32;
-/// How many of the agents who were revoked last the file names.
+/// How many revoked agents the file keeps: the latest ones.
 const REVOKED_MAX: usize = 16;
 /// The name among agents of the terminal that started the desk.
 pub const TERMINAL: &str = "desk";
@@ -44,8 +44,8 @@ pub struct Agent {
     /// The departments that the agent serves; none: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub departments: Vec<Department>,
-    /// The hashes of the agent's codes, one for each terminal. A secret is valid as long as the
-    /// code with which the desk learned it is among them.
+    /// The hashes of the agent's codes, one for each terminal. A terminal's secret is valid while
+    /// its code is in this list.
     pub codes: Vec<SecretHash>,
 }
 
@@ -53,8 +53,7 @@ pub struct Agent {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agents {
     agents: Vec<Agent>,
-    /// The agents who were revoked last, and who revoked each, for the desk that reads the file
-    /// next.
+    /// The latest revoked agents, and who revoked each. A desk that reads the file reports them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     revoked: Vec<(String, String)>,
 }
@@ -133,7 +132,7 @@ impl Agents {
         is_removed
     }
 
-    /// The one who revoked the agent with this name.
+    /// Who revoked the agent with this name.
     pub fn revoked_by(&self, name: &str) -> Option<&str> {
         let found = self.revoked.iter().find(|(revoked, _)| is_same(revoked, name));
         found.map(|(_, by)| by.as_str())

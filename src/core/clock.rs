@@ -1,4 +1,4 @@
-//! A moment, as the pure rooms get it: an argument. `edge/clock` reads the clocks.
+//! A moment in time, which pure code gets as an argument. `edge/clock` reads the clocks.
 
 use std::time::Instant;
 

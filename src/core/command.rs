@@ -88,7 +88,7 @@ pub enum Admin {
     Unblock(u32),
     /// Put the canned reply with this name into the line; without a name, list them.
     Canned(Option<String>),
-    /// Show a customer's conversation again; without a customer, that of the one in focus.
+    /// Show a customer's conversation again; without a name, the conversation in focus.
     History(Option<Who>),
     /// In a script: wait until the customer has answered, or until this time is over.
     Wait(Option<Duration>),
@@ -126,7 +126,7 @@ pub enum Action {
     },
 }
 
-/// What a block goes by, as an agent names it.
+/// How a block recognizes the customer, as an agent names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Criterion {
     /// The conversation and those that follow it.
@@ -318,7 +318,8 @@ fn tag(name: &str, rest: &str) -> Result<String, String> {
     Ok(rest.to_owned())
 }
 
-/// Reads the rest of `/block`: what the block goes by, and for how long, in any order.
+/// Reads the rest of `/block`: how it recognizes the customer, and for how long it lasts, in any
+/// order.
 fn block(rest: &str) -> Result<Action, String> {
     let (mut criterion, mut time) = (None, None);
     for word in rest.split_whitespace() {

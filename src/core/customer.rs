@@ -27,10 +27,11 @@ impl CustomerId {
     }
 }
 
-/// A customer's conversations, and what else the journal keeps of them.
+/// A customer's conversations, and what else the journal keeps about the customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Belongings {
-    /// The conversations, each with the number of its entries. The last one is the present one.
+    /// The conversations, each with the number of its entries. The last conversation is the present
+    /// one.
     pub conversations: Vec<(ConversationId, u64)>,
     /// How often another customer was joined with this one, because both are the same person. Each
     /// time the entries of both are numbered anew.
@@ -134,8 +135,8 @@ impl PostId {
     }
 }
 
-/// The first bytes of the SHA-256 of a request's path and body: whether a request with a known id
-/// is the same request.
+/// The first bytes of the SHA-256 of a request's path and body. They show whether a request with a
+/// known id is the same request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digest([u8; 16]);
 
@@ -169,7 +170,7 @@ pub struct Posted {
     pub digest: Digest,
     /// The conversation in which the request was done.
     pub conversation: ConversationId,
-    /// The number of our own entry that the request made; 0 if it made none.
+    /// The number of our own entry that the request made; 0 if it made no entry.
     pub number: Number,
 }
 

@@ -1,5 +1,5 @@
-//! The numbers of entries between two journals, by which no entry is lost or doubled. Also how long
-//! a conversation may be idle, and when to dial again.
+//! The numbers of entries, with which two journals make sure that no entry is lost or doubled. Also
+//! how long a conversation may be idle, and when to dial again.
 //!
 //! Each side numbers its own entries from 1 without gaps. The sender keeps entries that are not
 //! acknowledged and sends them again on the next connection. The receiver takes exactly the next
@@ -23,7 +23,7 @@ pub const WINDOW_BYTES: usize = 1024 * 1024;
 /// A conversation is given up when nothing was recorded in it for this long. Time in which the
 /// program does not run does not count.
 pub const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often that time is journaled, so that it goes on where it was after a restart.
+/// How often the idle time is journaled, so that it continues after a restart.
 pub const IDLE_NOTED: Duration = Duration::from_secs(10 * 60);
 
 /// The numbers of one conversation with one peer, in both directions. The default is for a peer
@@ -407,7 +407,8 @@ impl Backoff {
     pub const FIRST: Duration = Duration::from_millis(250);
     /// The last bound: from then on it stays the same.
     pub const LAST: Duration = Duration::from_secs(15);
-    /// A connection that lasted this long was healthy: after it the bound starts anew.
+    /// A connection that lasted this long was healthy: after it the waits start again at the first
+    /// one.
     pub const HEALTHY: Duration = Duration::from_secs(10);
 
     /// `seed` is random, so that customers cut off together do not come back together.

@@ -102,8 +102,8 @@ impl TryFrom<String> for Department {
 pub struct Language(Box<str>);
 
 impl Language {
-    /// A language; `None` if the text is none. It accepts `de_AT`, too, which Rasa's trackers
-    /// write.
+    /// A language; `None` if the text is no language. This also accepts `de_AT`, which Rasa's
+    /// trackers write.
     pub fn new(text: &str) -> Option<Language> {
         let text = text.trim().replace('_', "-");
         let is_part = |part: &str| {

@@ -14,16 +14,16 @@
 //! "States, and who decides"). `/accept`, `/handback` and `/close` record a control of the desk
 //! that asks for the change, and the change takes effect when the answer comes. While the backlog
 //! of a hello arrives, its controls are history: the desk shows the agent the state at its end.
-//! What another desk's agent did with the customer is
-//! [`Elsewhere`](crate::core::report::Elsewhere).
+//! [`Elsewhere`](crate::core::report::Elsewhere) stands for what another desk's agent did with the
+//! customer.
 //!
-//! Pure: inputs are methods, time is an argument. What to do comes out of `outcome` and, once that
-//! is committed, of `due`. Each part keeps its own state: `roster` has the conversations, `queue`
-//! the customers who wait, `room` the slots, `team` the agents and their seats, `ownership` who of
-//! them has whom, with `transfer`, `assign` and `undo`, `groups` for whom of them a customer waits,
-//! `connections` whose a connection is.
-//! Of one conversation `controls` has the state, `backlog` what the agent knows of it, and
-//! `delivery` the numbers.
+//! Pure: inputs are methods, time is an argument. `outcome` returns what to do, and `due` what to
+//! send once that is committed. Each part keeps its own state: `roster` the conversations, `queue`
+//! the customers who wait, `room` the slots, `team` the agents and their seats, `groups` which
+//! agents may serve a waiting customer, `connections` the conversation of each connection.
+//! `ownership`, `transfer`, `assign` and `undo` decide which agent has a conversation. Within one
+//! conversation, `controls` keeps its state, `backlog` what the agent knows of it, and `delivery`
+//! the numbers.
 
 use std::time::Instant;
 
@@ -90,7 +90,8 @@ pub use transfer::OFFERED_FOR;
 pub use undo::UNDO_WITHIN;
 
 /// A mark may exceed the entries of this desk by this much at most (docs/PROTOCOL.md, "hello", 3).
-/// An old copy of the journal explains no more, so a higher mark is made up.
+/// If the journal is an old copy, the mark may be higher by that much; a still higher mark is
+/// false.
 pub const LOST_MAX: Number = 1 << 20;
 
 /// The desk shows the agent a conversation's new state before the messages that belong to it. At
@@ -101,18 +102,18 @@ pub const WITHHELD_MAX: Number = 1_000;
 /// one turn.
 pub const WITHHELD_BYTES_MAX: u32 = 64 * 1024;
 
-/// A customer's side may make this many entries behind its `closed` (docs/PROTOCOL.md, "States, and
-/// who decides"). For a customer who returns the journal
-/// reads back a limited number of the latest controls, and `closed` must be among them.
+/// A customer's side may make this many entries after its `closed` (docs/PROTOCOL.md, "States, and
+/// who decides"). For a customer who returns the journal reads back a limited number of the latest
+/// controls, and `closed` must be among them.
 pub const AFTER_CLOSED_MAX: Number = 100;
 
-/// What only a desk does: it calls agents.
+/// A call for agents: only a desk does this.
 #[derive(Debug, PartialEq)]
 pub enum Errand {
     /// Calls this agent at their seats.
     Ring(AgentId, Alert),
-    /// Calls whoever does not look at a terminal. The alert counts what all agents have not gone
-    /// to.
+    /// Runs the notify command and calls the notify URL, for people who do not look at a terminal.
+    /// The alert counts the waiting customers and the unread lines of all agents.
     Notify(Alert),
 }
 
@@ -187,13 +188,13 @@ pub struct Desk {
     changed_links: ChangedLinks,
     team: Team,
     groups: Groups,
-    /// Everybody was told that no agent is here.
+    /// All agents were told that no agent is here.
     is_nobody_here: bool,
     /// The customers who wait have heard, or are hearing, that all agents are away or gone.
     is_unattended: bool,
-    /// When the desk calls whoever does not look at a terminal.
+    /// When the desk calls the notify command and URL.
     alerts: Alerts,
-    /// Customers who are back, for whom only the agent who had them is called.
+    /// Customers who are back, and for whom the desk still calls only their former agent.
     called_alone: Vec<CalledAlone>,
     /// The customers whom the desk turns away.
     blocks: Blocks,

@@ -44,7 +44,7 @@ pub const TOGETHER: usize = 32;
 pub struct Dialling {
     backoff: Backoff,
     desk: Desk,
-    /// Sessions that want a connection; the first one dials first.
+    /// Sessions that want a connection, in the order in which they dial.
     wanting: VecDeque<ConversationId>,
     /// The same sessions, for a quick look-up.
     is_wanting: HashSet<ConversationId>,
@@ -52,7 +52,7 @@ pub struct Dialling {
     opening: HashSet<ConversationId>,
 }
 
-/// What is known of the desk.
+/// What is known about the desk.
 enum Desk {
     Down {
         /// When the next dial is due.
@@ -64,7 +64,7 @@ enum Desk {
     },
 }
 
-/// What a session's connection showed of the desk.
+/// What a session's connection showed about the desk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The desk answered, whatever the answer says.
@@ -108,7 +108,8 @@ impl Dialling {
         Some(id)
     }
 
-    /// The dial of this session, or the connection that it led to, showed this of the desk.
+    /// Called when this session's dial, or the connection that it led to, has shown something about
+    /// the desk.
     pub fn ended(&mut self, id: ConversationId, verdict: Verdict, now: Instant) {
         self.opening.remove(&id);
         match (verdict, &self.desk) {
@@ -128,7 +129,7 @@ impl Dialling {
         }
     }
 
-    /// When `next` may return a session, if one waits until then.
+    /// When to call `next` again, if a session waits for a time.
     pub fn deadline(&self) -> Option<Instant> {
         match self.desk {
             Desk::Down { again } if !self.wanting.is_empty() && self.opening.is_empty() => again,

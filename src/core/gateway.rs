@@ -82,7 +82,7 @@ pub struct Limits {
 /// The customers whose sessions are in memory or who have a stream.
 pub struct Gateway {
     limits: Limits,
-    /// The epoch of the journal, which tells its events from those of any other journal.
+    /// The epoch of the journal: events of different journals have different epochs.
     epoch: u32,
     customers: HashMap<CustomerId, Customer>,
     having: HashMap<ConversationId, CustomerId>,
@@ -92,7 +92,7 @@ pub struct Gateway {
     deadlines: BTreeSet<(Instant, Conn)>,
     /// Streams with output.
     written: Vec<Conn>,
-    /// How many streams were opened so far. This gives each stream its id.
+    /// How many streams were opened so far, which is also the id of the latest one.
     opened: u64,
     newcomers: Newcomers,
     passes: Passes,
@@ -112,7 +112,8 @@ struct Customer {
     presence: Presence,
     /// The tag of the latest [`Present`] that the streams have; 0 if they have none.
     told: u64,
-    /// When all requests that came are paid for: each costs a part of a second.
+    /// The rate limit of the customer's requests: each request moves this moment on by a part of a
+    /// second.
     paid: Option<Instant>,
 }
 
@@ -166,7 +167,7 @@ impl Gateway {
             has_agreed: agreed.is_some(),
             tokens: Vec::new(),
             streams: Vec::new(),
-            // The session may know the customer as gone.
+            // The session may believe that the customer is gone.
             presence: Presence::Gone,
             told: 0,
             paid: None,
@@ -276,7 +277,7 @@ impl Gateway {
         self.passes.issue(code, customer, address, now);
     }
 
-    /// Uses a code up. Returns the customer whom it carries over.
+    /// Uses up a code. Returns the customer whom it carries over.
     pub fn redeem_pass(
         &mut self,
         code: TokenHash,
@@ -310,7 +311,7 @@ impl Gateway {
         }
     }
 
-    /// Ends those of these streams for which `is_meant` holds. Their pages come back at once.
+    /// Ends the streams for which `is_meant` holds. Their pages come back at once.
     fn end(&mut self, streams: Vec<Conn>, is_meant: impl Fn(&Stream) -> bool) {
         for conn in streams {
             let Some(stream) = self.streams.get_mut(&conn).filter(|stream| is_meant(stream)) else {

@@ -1,7 +1,7 @@
 //! Health of one address: whether a request may go there, or fails at once.
 //!
-//! Many conversations send requests to one address. Each request asks [`Health::admit`] before it
-//! is sent and reports its end to [`Health::ended`]; sending is the caller's.
+//! Many conversations send requests to one address. The caller asks [`Health::admit`] before it
+//! sends a request, and reports the request's end to [`Health::ended`].
 //!
 //! ```text
 //!          no connection could be made, or three conversations timed out
@@ -57,7 +57,7 @@ pub struct Health<Cause> {
     state: State<Cause>,
     /// Conversations that timed out since the last answer.
     timed_out: Vec<String>,
-    /// The latest moment at which a request was sent that was answered.
+    /// When the latest of the answered requests was sent.
     latest_answered: Option<Instant>,
     /// How many passes were given so far.
     passes: u64,
@@ -306,7 +306,11 @@ mod tests {
         assert_eq!(address.health.admit().unwrap_err(), "refused");
         address.end(probe, "c", 2, SLOW);
         let _probe = address.admit();
-        assert_eq!(address.health.admit().unwrap_err(), "slow", "what the latest probe got");
+        assert_eq!(
+            address.health.admit().unwrap_err(),
+            "slow",
+            "the cause is what the latest probe got"
+        );
     }
 
     #[test]

@@ -37,12 +37,12 @@ pub trait Side {
     /// The due entry of this conversation was sent. Its frame has `bytes` bytes.
     fn sent(&mut self, conversation: ConversationId, bytes: usize);
 
-    /// Everything is committed, sent and shown. Lets conversations leave memory that nobody needs
-    /// there.
+    /// Called when everything is committed, sent and shown. Conversations that nobody needs in
+    /// memory leave it.
     fn rest(&mut self);
 }
 
-/// What a core wants done. `E` are the acts that only one of the two sides has.
+/// What a core wants done. `E` are the acts that only one of the two sides knows.
 #[derive(Debug, PartialEq)]
 pub struct Outcome<E> {
     /// The records to journal in one transaction, in this order.

@@ -1,5 +1,5 @@
 //! What a customer is owed: an agent, and an answer to each line that the customer typed after the
-//! agent's latest line. Lines to the bot need no answer. By only opening the conversation an agent
+//! agent's latest line. Lines to the bot need no answer. An agent who only opens the conversation
 //! answers nothing.
 //!
 //! All times are from the desk's clock, so that a customer cannot get ahead with a wrong clock.

@@ -1,5 +1,5 @@
-//! The records that a journal keeps, and the lines that readers see of them. What the records of a
-//! conversation add up to is its [`Story`].
+//! The records that a journal keeps, and the lines that readers see of them. The records of a
+//! conversation together make its [`Story`].
 
 use std::time::Duration;
 
@@ -192,13 +192,13 @@ pub struct Blocked {
     pub ordinal: u32,
     /// The customer's name at that time.
     pub called: String,
-    /// What the block goes by.
+    /// How the block recognizes the customer.
     pub by: BlockedBy,
     /// When the block ends, by the desk's clock.
     pub until: Millis,
 }
 
-/// What a block goes by.
+/// How a block recognizes the customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlockedBy {
     /// The conversation, and those that follow it.
@@ -231,12 +231,12 @@ pub enum Returning {
     /// The request that tells the bot is under way. If the program ends now, nobody knows whether
     /// the bot got it.
     UnderWay,
-    /// The bot has got nothing of what people said from this entry of ours on. It must be told.
+    /// The bot knows nothing of what people said from this entry of ours on, and must still get it.
     Due(Number),
 }
 
 impl Record {
-    /// Whether this record may wait until another one is committed that may not wait.
+    /// Whether this record need not be committed at once, but may wait for a record that must be.
     pub fn may_wait(&self) -> bool {
         matches!(self, Record::Acked(..) | Record::Delivered(_) | Record::Resting)
     }
@@ -383,8 +383,7 @@ pub struct Committed {
 }
 
 impl Committed {
-    /// The entries and notes of a batch, in order. `offsets` are what the journal gave them, in the
-    /// same order.
+    /// The entries and notes of a batch, in order, with the `offsets` that the journal gave them.
     pub fn of(batch: Batch, offsets: impl IntoIterator<Item = Offset>) -> Vec<Committed> {
         let mut offsets = offsets.into_iter();
         let mut committed = Vec::with_capacity(offsets.size_hint().0);

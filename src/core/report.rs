@@ -120,7 +120,7 @@ pub enum Report {
         #[serde(skip)]
         unreached: bool,
     },
-    /// From where a customer uses a gateway.
+    /// The page on which a gateway's customer is.
     Page {
         /// The conversation.
         conversation: ConversationId,
@@ -130,7 +130,7 @@ pub enum Report {
         /// The customer's name at this desk; for people only.
         #[serde(skip)]
         customer: Option<String>,
-        /// What is known of the page.
+        /// What is known about the page.
         #[serde(flatten)]
         page: Page,
     },
@@ -187,7 +187,7 @@ pub enum Report {
         from: String,
         /// The agent who may get the conversation.
         agent: String,
-        /// What became of the transfer.
+        /// The outcome of the transfer.
         outcome: TransferOutcome,
         /// The note of the agent who has it.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -208,7 +208,7 @@ pub enum Report {
         customer: Option<String>,
         /// How the conversation ends, or was about to end.
         ending: Ending,
-        /// What became of that.
+        /// The outcome.
         outcome: EndingOutcome,
     },
     /// The tags of a conversation.
@@ -224,7 +224,7 @@ pub enum Report {
         /// The tags, in the order in which they came.
         tags: Vec<String>,
     },
-    /// A private note. For a person it stands among the lines.
+    /// A private note. A person sees it among the lines.
     Note {
         /// The conversation.
         conversation: ConversationId,
@@ -315,7 +315,7 @@ pub struct Told {
     pub agent: Option<String>,
     /// The text. For an image it is the URL; for a custom payload alone it is empty.
     pub text: String,
-    /// The entry's number among those of its origin.
+    /// The entry's number among the entries of its origin.
     pub number: Number,
     /// When the origin journaled it; in JSON as RFC 3339.
     #[serde(serialize_with = "rfc3339", deserialize_with = "from_rfc3339")]
@@ -378,7 +378,7 @@ pub enum Presence {
     Revoked,
 }
 
-/// What became of the transfer of a conversation.
+/// The outcome of the transfer of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransferOutcome {
@@ -396,13 +396,13 @@ pub enum TransferOutcome {
     TakenOver,
 }
 
-/// What became of an agent's wish to end a conversation.
+/// The outcome of an agent's wish to end a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndingOutcome {
     /// The conversation ends soon, if nobody undoes that.
     Begun,
-    /// It goes on: the agent said so.
+    /// It goes on: the agent undid the end.
     Undone,
     /// It goes on: the agent wrote to the customer.
     AgentWrote,
@@ -442,7 +442,7 @@ pub enum Reason {
     Elsewhere(Elsewhere),
 }
 
-/// What became of a conversation at another desk.
+/// What happened to a conversation at another desk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Elsewhere {

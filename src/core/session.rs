@@ -134,22 +134,22 @@ pub struct Session {
     /// The desk's address, for reports.
     address: Box<str>,
     ownership: Ownership,
-    /// What our latest request said of department and language, if anything. The next one says it
-    /// again, if a desk lets the customer wait again.
+    /// The department and the language in our latest request, if it named any. If a desk lets the
+    /// customer wait again, the next request repeats them.
     need: Option<Box<Need>>,
     bot: Turns,
     link: Link,
     desks: Desks,
     position: Position,
     outbox: Outbox,
-    /// How many lines the agent typed since the customer's last line, without those for which a
-    /// script's `/wait` has waited.
+    /// How many lines the agent typed since the customer's last line, without the lines that a
+    /// script's `/wait` has taken.
     unheard: u32,
     /// The conversation goes on in another program: nothing more is recorded here.
     is_replaced: bool,
     /// This process began the conversation because a desk contradicted the former one.
     is_second: bool,
-    /// From where the customer uses a gateway.
+    /// The visit of a gateway's customer.
     visit: Option<Box<Visit>>,
     /// Whether the customer is there.
     is_here: bool,
@@ -228,8 +228,8 @@ impl Session {
         Ok(())
     }
 
-    /// Notes from where the customer uses a gateway. This side tells the desk now, or when the desk
-    /// is connected (docs/PROTOCOL.md, "page").
+    /// Notes the visit of a gateway's customer. This side tells the desk now, or when the desk is
+    /// connected (docs/PROTOCOL.md, "page").
     pub fn set_visit(&mut self, visit: Visit) {
         let is_news = self.visit.as_ref().is_none_or(|former| former.page != visit.page);
         self.visit = Some(Box::new(visit));
@@ -259,7 +259,7 @@ impl Session {
         self.output.journal(Record::Begun { secret: *self.secret.bytes(), name });
     }
 
-    /// From where the customer uses a gateway, if that is known.
+    /// The visit of a gateway's customer, if it is known.
     pub fn visit(&self) -> Option<&Visit> {
         self.visit.as_deref()
     }
@@ -384,8 +384,8 @@ impl Session {
         }
     }
 
-    /// The return with this ticket ended: the bot was told that it owns the conversation again, or
-    /// could not be told.
+    /// The return with this ticket ended: the bot has learned that it owns the conversation again,
+    /// or could not be reached.
     pub fn returned(&mut self, ticket: u64, outcome: Resumed, now: Now) {
         self.bot.returned(ticket, outcome, &mut self.output, now);
     }
@@ -411,7 +411,7 @@ impl Session {
             .min()
     }
 
-    /// Records and shows a line of the customer's.
+    /// Records and shows a line of the customer.
     fn record_line(&mut self, text: &str, now: Now) -> Number {
         self.unheard = 0;
         let said = Said { name: self.name.clone(), ..Said::text(Author::User, text) };

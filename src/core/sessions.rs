@@ -1,8 +1,8 @@
 //! All sessions of one process: the customers' side of many conversations.
 //!
-//! A session is found by its conversation, by its connection and by the time at which something is
-//! due in it. A turn looks only at the sessions with an input, and at those in which something is
-//! due.
+//! This finds a session by its conversation, by its connection, and by the time at which something
+//! is due in it. A turn looks only at the sessions with an input, and at those in which something
+//! is due.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
@@ -168,8 +168,8 @@ impl Sessions {
     }
 
     /// A desk contradicted this conversation: another one may replace it (see
-    /// [`Session::start_over`]). `entry` reads our own entries of the former one from the journal.
-    /// Returns whether another one replaced it.
+    /// [`Session::start_over`]). `entry` reads our entries of the contradicted one from the
+    /// journal. Returns whether it was replaced.
     ///
     /// # Errors
     /// When an entry cannot be read.
@@ -187,8 +187,8 @@ impl Sessions {
         Ok(true)
     }
 
-    /// Adds what this session wants done to the outcome, and notes when it has something to do
-    /// next.
+    /// Adds to the outcome what this session wants done, and notes when the session has something
+    /// to do next.
     fn collect(&mut self, id: ConversationId, outcome: &mut Outcome<Errand>) {
         let Some(kept) = self.sessions.get_mut(&id) else { return };
         self.looked_at.push(id);

@@ -132,8 +132,8 @@ impl fmt::Display for Part<'_> {
 struct Parts<'a> {
     rest: &'a str,
     kind: Kind,
-    /// The letter to which a mark would belong, and the last character of the letter and its
-    /// marks. `None` if no letter is before.
+    /// The letter to which a mark would belong, and the last character of that letter with its
+    /// marks. `None` if there is no letter before.
     letter: Option<(char, char)>,
     /// The number of marks on that letter.
     mark_count: usize,

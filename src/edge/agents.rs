@@ -11,7 +11,7 @@ use crate::core::agent::Agents;
 /// The file, and the agents that were in it when it was read last.
 pub struct AgentsFile {
     path: PathBuf,
-    /// The file's inode and time of change, which are others for every new file.
+    /// The file's inode and time of change, which differ for every new file.
     seen: Option<(u64, i64, i64)>,
     agents: Agents,
 }

@@ -272,7 +272,7 @@ impl Journal {
         }
     }
 
-    /// A customer's conversations, and what else the journal keeps of them.
+    /// A customer's conversations, and what else the journal keeps about the customer.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -327,7 +327,8 @@ impl Journal {
         }
     }
 
-    /// At a desk: the secret with which an agent's code was used, if it was used. Both are hashes.
+    /// At a desk: the secret that belongs to an agent's code, if the code was used. Both are
+    /// hashes.
     ///
     /// # Errors
     /// When the journal cannot be read.

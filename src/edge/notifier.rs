@@ -1,5 +1,5 @@
-//! Calls agents who are not in front of the desk: by a command of the operator's, and by a POST to
-//! a URL. Each has a thread of its own, so that it delays neither the desk nor the other.
+//! Calls agents who are not in front of the desk: with the operator's command, and with a POST to a
+//! URL. Each has its own thread, so that it delays neither the desk nor the other.
 
 use std::process::{Command, Stdio};
 use std::thread;
@@ -43,7 +43,7 @@ impl Notifier {
         Notifier(command.into_iter().chain(url).collect())
     }
 
-    /// Queues a call, unless another one waits already: that one counts for this one, too.
+    /// Queues a call, unless a call waits already.
     pub fn call(&self, alert: &Alert) {
         self.0.iter().for_each(|calls| _ = calls.try_send(alert.clone()));
     }

@@ -25,7 +25,7 @@ pub fn listen() -> Result<Receiver<i32>, String> {
     Ok(receiver)
 }
 
-/// The exit code of a program that this signal ended, as a shell has it: 128 plus the signal's
+/// The exit code of a program that this signal ended, as a shell reports it: 128 plus the signal's
 /// number.
 pub fn exit_code(signal: i32) -> u8 {
     128 + u8::try_from(signal).unwrap_or(0)

@@ -287,9 +287,9 @@ impl Screen {
     /// changes at once, also while a line is edited. Only the editor has a prompt.
     ///
     /// `short` is shown where there is no room for all of it. The next line goes to the
-    /// conversation `focus`. What is typed already stays with the conversation that had the focus,
-    /// and is there again when the focus is. Both change together: a line is always for the
-    /// conversation that the prompt before it names.
+    /// conversation `focus`. A draft stays with the conversation that had the focus, and comes back
+    /// with the focus. Prompt and draft change together: a line is always for the conversation that
+    /// the prompt before it names.
     pub fn prompt(&self, prompt: String, short: String, focus: Option<ConversationId>) {
         // A loop calls this every turn. The screen thread is woken only for a new prompt.
         if self.mode.is_none() {
@@ -410,7 +410,7 @@ fn marked(text: &str) -> String {
 
 /// The channel for log lines to the screen thread; `None` while there is no screen.
 static LOG: Mutex<Option<Sender<String>>> = Mutex::new(None);
-/// The number of log lines that were dropped since the last one was shown.
+/// How many log lines were dropped since a log line was last shown.
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
 
 fn log_target() -> MutexGuard<'static, Option<Sender<String>>> {

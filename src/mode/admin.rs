@@ -1,9 +1,9 @@
 //! `handoff admin`: the desk's loop.
 //!
-//! It drains what waits, has the desk handle it, and takes a turn ([`crate::turn`]). An agent's
-//! lines are taken as they are typed, a script's when they are due: `lines` does what was typed at
-//! any seat. The terminal that started the desk is the first seat; those of agents elsewhere come
-//! and go (`sign_in`).
+//! It drains the inputs that wait, has the desk handle them, and takes a turn ([`crate::turn`]).
+//! `lines` carries out the lines that are typed at any seat: an agent's at once, a script's when
+//! they are due. The terminal that started the desk is the first seat; the seats of attached
+//! terminals come and go (`sign_in`).
 
 use std::time::{Duration, Instant};
 
@@ -61,13 +61,13 @@ struct Admin {
     no_terminal: bool,
     shows_typing: bool,
     shows_seen: bool,
-    /// Who searches the journal, if there is one on the disk.
+    /// The thread that searches the journal, if the journal is on the disk.
     finder: Option<Finder>,
     /// The canned replies, if there are any.
     canned: Option<CannedReplies>,
     /// The agents of this desk, and when to look at their file next; `None` if it can have none.
     agents: Option<(AgentsFile, Instant)>,
-    /// The person was told that others are attached, and asked whether to end the desk.
+    /// The person has read that others are attached, and must confirm that the desk should end.
     has_asked_to_end: bool,
     /// The desk is leaving: the latest time for it, and the exit code.
     leaving: Option<(Instant, u8)>,
@@ -187,7 +187,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     Stop::exit_code(ended)
 }
 
-/// How customers reach this desk.
+/// The security of the connections between customers and this desk.
 struct Secured {
     security: Security,
     /// The fingerprint of the key that customers will see; none in plaintext.
@@ -446,12 +446,12 @@ impl Admin {
         &self.edges.seats[SeatId::TERMINAL]
     }
 
-    /// Tells something at a seat.
+    /// Shows a report at a seat.
     fn tell(&mut self, at: SeatId, report: Report) {
         self.edges.seats[at].seat_mut().tell(report);
     }
 
-    /// Tells one line at the terminal that started the desk.
+    /// Shows one line at the terminal that started the desk.
     fn notice(&self, text: &str) {
         self.here().seat().notice(text);
     }

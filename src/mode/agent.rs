@@ -10,7 +10,7 @@ use crate::mode::args::{self, AgentTask};
 use crate::mode::random;
 use crate::wire::Secret;
 
-/// Does what was asked for. Returns the exit code.
+/// Runs one `handoff agent` command. Returns the exit code.
 ///
 /// # Errors
 /// One line for the person.
@@ -82,7 +82,7 @@ pub fn run(args: &args::Agent) -> Result<u8, String> {
     Ok(0)
 }
 
-/// What is said of an agent from now on that was not so before.
+/// The differences between the former and the new options of an agent, as sentences.
 fn changes(former: &Agent, now: &Agent) -> Vec<String> {
     let Agent { name, shown_as, lead, departments, .. } = now;
     let mut changes = Vec::new();

@@ -34,7 +34,7 @@ pub enum Mode {
     User(User),
     /// The desk.
     Admin(Admin),
-    /// Who may answer at a desk.
+    /// The list of a desk's agents.
     Agent(Agent),
     /// An agent's terminal.
     Attach(Attach),
@@ -61,9 +61,9 @@ pub struct User {
     pub json: bool,
     /// Whether to do without editing and colour.
     pub plain: bool,
-    /// Whether the other side is shown that somebody types here.
+    /// Whether to tell the other side that somebody types here.
     pub shows_typing: bool,
-    /// Whether the other side is shown what was seen here.
+    /// Whether to tell the other side which lines were seen here.
     pub shows_seen: bool,
 }
 

@@ -1,5 +1,5 @@
-//! What every customers' side has around its sessions, whoever is in front of them: the way to the
-//! bot ([`asker`]) and the way to the desk ([`desk`]).
+//! The surroundings of sessions in every customers' side: the way to the bot ([`asker`]) and the
+//! way to the desk ([`desk`]).
 
 pub(super) mod asker;
 pub(super) mod desk;
@@ -8,7 +8,7 @@ use super::random;
 use crate::core::session::Fresh;
 use crate::wire::{ConversationId, Secret};
 
-/// What a new conversation is made of.
+/// The random values of a new conversation.
 ///
 /// # Errors
 /// One line, when the system gives no random bytes.

@@ -1,8 +1,8 @@
 //! `handoff attach`: an agent's terminal, for a desk that runs elsewhere.
 //!
-//! The desk does what is typed here and says what is to be seen; this side keeps each line until
-//! the desk has done it, and signs in again when the connection is lost. Rules: docs/PROTOCOL.md,
-//! "Agents' terminals".
+//! The desk carries out the lines that are typed here and sends everything that is shown. This side
+//! keeps each line until the desk has done it, and signs in again when the connection is lost.
+//! Rules: docs/PROTOCOL.md, "Agents' terminals".
 //!
 //! ```text
 //!              connected: sign_in            signed_in
@@ -47,13 +47,13 @@ const DIAL_WITHIN: Duration = Duration::from_secs(5);
 
 /// The way to the desk.
 enum Link {
-    /// Nothing stands. The next attempt is at this time.
+    /// There is no connection. The next attempt is at this time.
     Waiting(Instant),
     /// A dial, or a connection on which the desk has not answered yet.
     Opening(Conn),
     /// The agent is signed in.
     Attached(Conn),
-    /// The desk does not take the code: the person is asked for another one.
+    /// The desk refuses the code, and the person must type another one.
     Refused,
 }
 
@@ -69,27 +69,28 @@ struct Attach {
     backoff: Backoff,
     since: Instant,
     frames: Frames<SeatMessage>,
-    /// The person knows that the connection is lost.
+    /// Whether the person has read that the connection is lost.
     is_told_lost: bool,
-    /// Facts of this connection so far, and those on their way to the screen with its tickets.
+    /// How many facts came on this connection; and those that the screen has not shown yet, each
+    /// with its ticket at the screen.
     facts: u64,
     unshown: VecDeque<(u64, u64)>,
-    /// Up to which offset of the desk's journal conversations were shown here.
+    /// The offset in the desk's journal up to which each conversation was shown here.
     shown: BTreeMap<ConversationId, u64>,
     focus: Option<ConversationId>,
-    /// Conversations of others that are read along here.
+    /// The conversations of other agents that are watched here.
     watched: Vec<ConversationId>,
-    /// The customer in focus, as the desk calls them.
+    /// The customer in focus, in the desk's words.
     who: Option<String>,
-    /// What becomes of the agent's customers if this terminal leaves.
+    /// What happens to the agent's customers if this terminal leaves.
     customers: Option<String>,
-    /// The person was told so, and asked whether to leave.
+    /// Whether the person has read that, and was asked whether to leave.
     has_asked_to_leave: bool,
     /// The number of lines of the list that the window shows.
     list_rows: u16,
     /// The input of a script has ended, and whether the desk knows.
     end: End,
-    /// The program ends: the latest time for it, and the exit code.
+    /// The program is ending: the latest time for it, and the exit code.
     leaving: Option<(Instant, u8)>,
 }
 
@@ -278,7 +279,7 @@ impl Attach {
         }
     }
 
-    /// Tells the desk that a script has no more lines, once all of them are done.
+    /// Tells the desk that a script has no more lines, when all of them are done.
     fn tell_end(&mut self) {
         let is_attached = matches!(self.link, Link::Attached(_));
         if self.end == End::Reached && is_attached && self.lines.is_empty() {
@@ -287,7 +288,7 @@ impl Attach {
         }
     }
 
-    /// A line that nobody will send comes back to the person.
+    /// Gives the person a line back that will not be sent.
     fn give_back(&self, why: &str, line: &str) {
         self.screen.refuse(&format!("not sent, {why}"), line);
     }

@@ -1,5 +1,4 @@
-//! What passes between a desk and an agent's terminal elsewhere, as both of them make and read it:
-//! reports as facts.
+//! Facts: the form in which a desk sends reports to an attached terminal. Both sides use this code.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +15,7 @@ pub(super) fn dialect_of_agents(wire: Dialect) -> Dialect {
     Dialect { name: AGENTS, keepalive: Keepalive { bytes, ..wire.keepalive }, ..wire }
 }
 
-/// A message with what only a person is shown of it.
+/// A message, with the parts that only a person is shown.
 #[derive(Serialize, Deserialize)]
 struct Message {
     told: Told,
@@ -25,8 +24,8 @@ struct Message {
     own: bool,
 }
 
-/// A report as a terminal is told it: for a program as an event, for a person as it is read. `None`
-/// if a person is not shown it.
+/// A report as a fact: for a program an event, for a person the text. `None` if a person is not
+/// shown the report.
 pub(super) fn fact_of(report: Report, is_json: bool) -> Option<SeatFact> {
     if is_json {
         return Some(SeatFact::Event(json(&report)));
@@ -43,7 +42,7 @@ pub(super) fn fact_of(report: Report, is_json: bool) -> Option<SeatFact> {
     })
 }
 
-/// What a terminal shows of a fact. `None` if the desk's message cannot be read.
+/// The report in a fact. `None` if the terminal cannot read it.
 pub(super) fn report_of(fact: SeatFact) -> Option<Report> {
     Some(match fact {
         SeatFact::Event(event) => Report::Event(event),

@@ -1,7 +1,7 @@
 //! `handoff user`: the customer's loop.
 //!
-//! It drains what waits, has the session handle it, and takes a turn ([`crate::turn`]). A person's
-//! lines are taken as they are typed, a script's when they are due.
+//! It drains the inputs that wait, has the session handle them, and takes a turn ([`crate::turn`]).
+//! A person's lines are done at once, a script's when they are due.
 
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,8 @@ struct User {
     edges: Edges,
     pace: Pace<command::User>,
     stage: Stage,
-    /// The line that was typed when the conversation was closed: the next one begins with it.
+    /// The line that was typed after the conversation was closed. The next conversation begins with
+    /// it.
     opening: Option<command::User>,
 }
 
@@ -140,7 +141,7 @@ impl User {
             self.edges.keeper.commit(vec![(story.id, record)], self.edges.seat.screen())?;
         }
         if self.args.new || state == State::Closed {
-            // What is owed to the desk is delivered first, then a new conversation begins.
+            // First the desk gets what it is still owed, then a new conversation begins.
             self.leave(Then::StartAnew, clock::now());
             return Ok(());
         }
@@ -151,7 +152,7 @@ impl User {
         Ok(())
     }
 
-    /// The person is in this conversation from now on.
+    /// Makes this conversation the person's.
     fn take_up(&mut self, session: Session) {
         self.sessions.remove(self.edges.current);
         self.edges.current = session.id();

@@ -1,7 +1,8 @@
 //! `handoff web`: the gateway's loop.
 //!
-//! One loop serves all customers in their browsers. It drains what waits, has the sessions and the
-//! gateway handle it, takes a turn ([`crate::turn`]), and then writes what browsers are told.
+//! One loop serves all customers in their browsers. It drains the inputs that wait, has the
+//! sessions and the gateway handle them, takes a turn ([`crate::turn`]), and then writes the
+//! answers and events for browsers.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -50,13 +51,14 @@ mod streams;
 mod unspoken;
 mod world;
 
-/// A customer has a stream, and a short request or a connection to the desk.
+/// How many connections a customer needs: a stream, and a short request or a connection to the
+/// desk.
 const CONNECTIONS_PER_CUSTOMER: usize = 2;
-/// An address may have this many connections for each new customer that it may bring at once.
+/// How many connections an address may have for each new customer that it may bring at once.
 const CONNECTIONS_PER_NEWCOMER: usize = 4;
-/// Browsers come back within this time after the gateway ended.
+/// The time within which browsers come back after the gateway has ended.
 const RETRY_SECONDS: u32 = 5;
-/// A leaving gateway gives its connections this long.
+/// How long a leaving gateway waits for its connections to close.
 const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 
 struct Web {
@@ -71,7 +73,7 @@ struct Web {
     /// The payload that asks the bot for its greeting.
     greet: Option<String>,
     listen: SocketAddr,
-    /// Whether connections may all come from a proxy.
+    /// Whether all connections may come from a proxy.
     are_proxied: bool,
     certificate: Option<Certificate>,
     origins: Origins,
@@ -181,7 +183,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
 }
 
 impl Web {
-    /// Takes the sessions into memory that were there when the gateway ended.
+    /// Takes the sessions into memory that were in memory when the gateway ended.
     fn wake(&mut self) -> Result<(), Stop> {
         for story in self.edges.keeper.journal.awake()? {
             let journal = &self.edges.keeper.journal;
@@ -281,7 +283,8 @@ impl Web {
             }
         }
         for id in self.sessions.left() {
-            // A restart must find those who have said nothing, to forget them.
+            // Sessions of customers who have said nothing stay marked, so that a restart finds and
+            // forgets them.
             if !self.unspoken.contains(*id) {
                 self.edges.records.push((*id, Record::Resting));
             }
@@ -299,7 +302,7 @@ impl Web {
         Ok(())
     }
 
-    /// The desk of each customer who has gone, or is back, is told so.
+    /// Tells the desk about each customer who has gone or is back.
     fn tell_presences(&mut self) {
         for (conversation, is_here) in self.edges.gateway.take_presences() {
             if let Some(session) = self.sessions.input(conversation) {
@@ -308,7 +311,7 @@ impl Web {
                 && self.unspoken.session(conversation).is_none()
                 && let Some(customer) = self.edges.gateway.customer(conversation)
             {
-                // Nothing is awaited, and no page is open.
+                // The customer's session is at rest, and no page is open.
                 self.edges.gateway.forget(customer);
             }
         }
@@ -332,8 +335,8 @@ impl Web {
         Ok(())
     }
 
-    /// New connections are shown the certificate as its files are now. If they cannot be used, the
-    /// one before stays.
+    /// Reads the files of the certificate again, for new connections. If they cannot be used, the
+    /// former certificate stays.
     fn renew_certificate(&mut self) {
         let Some(certificate) = &self.certificate else { return };
         let report = match certificate.identity().and_then(|identity| identity.security()) {
@@ -353,7 +356,7 @@ impl Web {
         self.edges.seat.tell(report);
     }
 
-    /// Every stream and every connected desk is told that the gateway ends.
+    /// Tells every stream and every connected desk that the gateway is ending.
     fn leave(&mut self, code: u8) {
         self.edges.gateway.leave(RETRY_SECONDS);
         self.sessions.leave();

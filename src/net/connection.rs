@@ -346,11 +346,12 @@ impl Connection {
         if bytes.is_empty() { Input::Nothing } else { Input::Bytes(bytes) }
     }
 
-    /// Whether these bytes are a sign of life and nothing else. The loop is not woken for one: many
-    /// idle connections would wake it all the time. A peer that sends them too often is heard by
-    /// the loop, which keeps to its rate.
+    /// Whether these bytes are a sign of life and nothing else. The loop does not get those,
+    /// because many idle connections would wake it all the time. If a peer sends them too often,
+    /// the loop gets them, so that they count in the peer's rate.
     ///
-    /// A frame begins with a byte that is in no other place of it, so these bytes are a frame.
+    /// These bytes are a whole frame and not a part of one, because a frame's first byte occurs
+    /// nowhere else in it.
     fn is_sign_of_life(&self, bytes: &[u8]) -> bool {
         let keepalive = &self.dialect().keepalive;
         let is_usual =

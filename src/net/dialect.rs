@@ -9,8 +9,9 @@ use crate::edge::tls::Security;
 /// How an idle connection is kept alive, and when a silent one counts as dead.
 #[derive(Clone, Debug)]
 pub struct Keepalive {
-    /// The bytes to send (a ping frame). The peer's are the same. The loop does not get the peer's
-    /// if they come alone, from an admitted peer, and at most twice as often as needed.
+    /// The bytes to send (a ping frame). The peer sends the same bytes. The socket thread does not
+    /// pass these on to the loop if they come alone, from an admitted peer, and at most twice as
+    /// often as needed.
     pub bytes: Vec<u8>,
     /// The bytes are sent when this side has sent nothing for this long.
     pub after: Duration,
@@ -24,7 +25,7 @@ pub struct Keepalive {
 pub struct Dialect {
     /// The protocol's name, also within TLS (ALPN, RFC 7301).
     pub name: &'static str,
-    /// Whether it is spoken with a peer that names no protocol within TLS.
+    /// Whether a peer that names no protocol within TLS speaks this one.
     pub is_default: bool,
     /// The bytes with which the protocol can begin in plaintext. A peer that begins with one of
     /// them where TLS is due does not speak TLS.
@@ -38,13 +39,13 @@ pub struct Dialect {
     pub hello_within: Duration,
     /// The most bytes that may wait for one peer, not counting those in the kernel.
     pub outbound_max: usize,
-    /// Limits of its own on strangers, who count apart once TLS has named the dialect; `None`: they
-    /// count among those of the listener.
+    /// The limits on this dialect's strangers, who count separately once TLS has named the dialect.
+    /// `None`: they count among the listener's strangers.
     pub strangers: Option<StrangersMax>,
 }
 
-/// How many strangers there may be. One more takes the place of the oldest one of the address that
-/// has the most.
+/// How many strangers there may be. When one more comes, the oldest stranger from the address with
+/// the most strangers is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StrangersMax {
     /// In all.
@@ -57,7 +58,7 @@ pub struct StrangersMax {
 /// and how many strangers a listener allows.
 #[derive(Clone)]
 pub struct Settings {
-    /// TLS, or none.
+    /// TLS, or plaintext.
     pub(super) security: Security,
     /// The dialects, at least one. In plaintext the first is spoken, in TLS the two sides agree on
     /// one. All connections share the list: a thin pointer keeps each connection small.

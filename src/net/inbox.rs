@@ -48,11 +48,11 @@ pub(super) struct Dialled {
 }
 
 impl Command {
-    /// Whether the thread must be woken for this command. Others can wait until it wakes for
-    /// another reason: a [`Command::ReadOn`] without a rest until bytes come, and a deadline until
-    /// the next look at all of them, once a tick. An admission must take effect before the peer
-    /// gets an answer. Otherwise a peer that connects again after the answer could find its earlier
-    /// connection still among the strangers.
+    /// Whether the thread must be woken for this command. The others can wait until it wakes for
+    /// another reason: a [`Command::ReadOn`] without a rest has no effect before bytes come, and
+    /// the thread looks at deadlines only once a tick. An admission must take effect before the
+    /// peer gets an answer. Otherwise a peer that connects again after the answer could find its
+    /// earlier connection still among the strangers.
     pub(super) fn is_urgent(&self) -> bool {
         !matches!(self, Command::ReadOn(_, Duration::ZERO) | Command::Expect(..))
     }

@@ -40,7 +40,8 @@ pub(super) struct Sockets {
     last_served: usize,
     /// Connections that the loop lets rest, with the time at which they are read again.
     rests: BTreeSet<(Instant, Conn)>,
-    /// Some connection may have bytes that may not be read yet: [`Connection::is_deaf`].
+    /// Whether any connection may be in the state [`Connection::is_deaf`]: it has bytes, but must
+    /// not be read yet.
     has_deaf: bool,
     listeners: Vec<Listener>,
     dialers: Dialers,

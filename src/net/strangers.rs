@@ -1,6 +1,6 @@
-//! Strangers: connections that were accepted and not admitted yet. This room counts them by
-//! listener and address, and picks the one to close when another needs room. Strangers of a dialect
-//! with limits of its own are counted apart, once TLS has named the dialect.
+//! Strangers: connections that were accepted and not admitted yet. This module counts them by
+//! listener and address, and picks the stranger to close when there are too many. Strangers of a
+//! dialect that has its own limits are counted separately, once TLS has named the dialect.
 //!
 //! It picks from the address that has the most strangers. So a crowd from a few addresses closes
 //! its own connections, and a customer from another address has time for the TLS handshake.

@@ -1,10 +1,10 @@
 // The form that asks the customer for a name and an email address before the first handoff. Nobody
-// has to answer. When it is due, and what becomes of the answer, is decided by others.
+// has to answer. Other modules decide when the form is shown, and what happens with the answer.
 
 const form = document.getElementById('about');
 
 export class About {
-  /** `answered(values)` takes `{name, email}`, or null if the customer does not want to tell. */
+  /** `answered(values)` gets `{name, email}`, or null if the customer does not want to tell. */
   constructor(answered) {
     const whileBusy = async (values) => {
       form.inert = true;
@@ -18,7 +18,7 @@ export class About {
     document.getElementById('skip').addEventListener('click', () => whileBusy(null));
   }
 
-  /** Shows the form with the fields in this list; with an empty one nothing. */
+  /** Shows the form with the fields in this list, or nothing if the list is empty. */
   show(fields) {
     form.hidden = fields.length === 0;
     for (const input of form.querySelectorAll('input')) {

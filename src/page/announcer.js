@@ -1,12 +1,12 @@
-// Tells a screen reader what comes in.
+// Announces new messages to a screen reader.
 
 import { speaker, spoken } from './line.js';
 import { words } from './words.js';
 
-/** An announcement stays this long for a reader's queue. */
+/** How long an announcement stays, in milliseconds, so that a reader can queue it. */
 const ANNOUNCEMENT = 5_000;
 
-/** Gives a screen reader each new message once; of restored ones only the count. */
+/** Announces each new message once. Of restored messages it announces only the number. */
 export function announce(events, isRestored) {
   if (!events.length) {
     return;

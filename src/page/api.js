@@ -1,13 +1,13 @@
-// Sends the page's requests, makes their ids, and tells in one form how each ended. Whether and
-// when a request is sent again is decided by those who send it; `Backoff` says how long they wait.
+// Sends the page's requests, makes their ids, and returns how each ended in one form. The callers
+// decide whether and when to send a request again; `Backoff` says how long they wait.
 
 import { token } from './token.js';
 
-/** The base of the API: beside the page, whatever path the gateway is reached under. */
+/** The base of the API, relative to the page: it works under any path of the gateway. */
 const BASE = 'api/';
 const PATIENCE = 15_000;
 
-/** An id for a request, made together with what is to be sent. */
+/** A new id for a request. It is made with the draft, so that a repeated request has the same id. */
 export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -26,7 +26,7 @@ export const post = (name, body) =>
     keepalive: true,
   });
 
-/** Sends a POST again and again until it is answered for good, and returns that answer. */
+/** Sends a POST again and again until the answer is final, and returns that answer. */
 export async function insist(name, body) {
   const backoff = new Backoff(1_000, 30_000);
   for (;;) {
@@ -54,7 +54,7 @@ export const open = (after, accept, signal, tag = '') =>
 /** The seconds of `Retry-After`, or 0. */
 export const waitOf = (answer) => Number(answer.headers.get('retry-after')) || 0;
 
-/** Whether the same request may succeed later. Others have to be changed first. */
+/** Whether the same request may succeed later. If not, the request must change first. */
 export const isTemporary = ({ status }) =>
   status === 0 || status === 408 || status === 425 || status === 429 || status >= 500;
 
@@ -64,7 +64,7 @@ export async function pageBefore(n) {
   return status === 200 ? body : null;
 }
 
-/** Waits that grow from `least` to `most` milliseconds, each spread over its whole length. */
+/** Waits that grow from `least` to `most` milliseconds. Each is a random part of its full length. */
 export class Backoff {
   #least;
   #most;
@@ -75,7 +75,7 @@ export class Backoff {
     this.#most = most;
   }
 
-  /** The next wait in milliseconds; `floor` is what the gateway asked for, in seconds. */
+  /** The next wait in milliseconds. It is at least `floor` seconds, which the gateway asked for. */
   next(floor = 0) {
     const reach = Math.min(this.#most, this.#least * 2 ** this.#tries);
     this.#tries += 1;
@@ -104,7 +104,7 @@ async function ask(name, options) {
     const status = answer.ok && text && body === null ? 502 : answer.status;
     return { status, body, reason: body?.error ?? null, wait: waitOf(answer) };
   } catch {
-    // No answer, or not in time: status 0 says so.
+    // Status 0: there was no answer, or not in time.
     return { status: 0, body: null, reason: null, wait: 0 };
   } finally {
     clearTimeout(timer);

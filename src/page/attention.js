@@ -1,6 +1,6 @@
 // Calls the customer's attention to what arrives while they look elsewhere: the count in the title,
-// a soft sound, a notification. What counts as an arrival is decided by others; the text of a
-// message goes into a notification as text.
+// a soft sound, a notification. Other modules decide what counts as an arrival. The text of a
+// message goes into a notification as plain text.
 
 import { embedder } from './embedder.js';
 import { store } from './store.js';
@@ -19,7 +19,7 @@ export class Attention {
     this.#changed = changed;
     addEventListener('focus', () => this.look());
     document.addEventListener('visibilitychange', () => this.look());
-    // A browser lets a page ring only after a press or a key.
+    // A browser lets a page make a sound only after a press or a key.
     const wake = () => this.#wake();
     addEventListener('pointerdown', wake, { once: true });
     addEventListener('keydown', wake, { once: true });
@@ -45,7 +45,7 @@ export class Attention {
     return Notification.permission === 'granted' && store.read(NOTIFY) ? 'on' : 'off';
   }
 
-  /** Messages arrived. `isRinging` is false where another tab rings or is looked at. */
+  /** Messages arrived. `isRinging` is false if another tab rings or has the customer's attention. */
   arrive(events, isRinging) {
     if (!events.length || this.isWatched) {
       return;
@@ -57,14 +57,14 @@ export class Attention {
     }
   }
 
-  /** Nothing is unread if the customer looks at the page now. */
+  /** Clears the unread count if the customer looks at the page now. */
   look() {
     if (this.isWatched) {
       this.clear();
     }
   }
 
-  /** Messages came that the customer has not seen on an earlier page. They do not ring. */
+  /** Counts messages that the customer did not see on an earlier page. They do not ring. */
   recall(count) {
     if (!this.isWatched) {
       this.#count(this.#unread + count);
@@ -101,14 +101,14 @@ export class Attention {
       this.#audio ??= new AudioContext();
       this.#audio.resume();
     } catch {
-      // A browser without sound: title and notification stand for it.
+      // The browser has no sound. The title and the notification are enough.
     }
   }
 
   /** Two soft notes, a fifth apart. */
   #ring() {
     if (embedder.isFramed) {
-      // A press on the page around counts, too.
+      // A press on the page around the frame counts, too, so the sound may be allowed by now.
       this.#wake();
     }
     if (!this.hasSound || this.#audio?.state !== 'running') {
@@ -140,7 +140,7 @@ export class Attention {
         notification.close();
       };
     } catch {
-      // Android allows notifications only from a service worker: the setting goes off.
+      // Android allows notifications only from a service worker, so the setting is switched off.
       store.write(NOTIFY, null);
       this.#changed();
     }

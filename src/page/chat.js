@@ -1,7 +1,8 @@
-// Starts the page and joins its parts: what comes in goes to the transcript, what the customer does
-// goes to the outbox. The subjects are in the other files; here is only who tells whom.
+// Starts the page and connects its parts: events go to the transcript, the customer's acts go to
+// the outbox. Each subject has a file of its own; this file only connects them.
 
-// The first, because the page around may speak while the words are still loaded.
+// This import comes first, because the page around may send messages while the words are still
+// being loaded.
 import { embedder } from './embedder.js';
 
 import { About } from './about.js';
@@ -29,32 +30,32 @@ import { words } from './words.js';
 
 const byId = (id) => document.getElementById(id);
 const scroller = byId('scroller');
-/** A failure is told for this time. */
+/** How long a failure is shown, in milliseconds. */
 const FAILURE = 6_000;
-/** Under this name the browser keeps that the customer has accepted the notice. */
+/** The storage name for: the customer has accepted the notice. */
 const AGREED = 'agreed';
-/** Under this name the browser keeps that the customer was asked who they are. */
+/** The storage name for: the customer was asked who they are. */
 const ASKED = 'asked';
-/** Under this name the browser keeps the id of the latest event that the customer has seen. */
+/** The storage name of the id of the latest event that the customer has seen. */
 const READ = 'read';
 
 let talk = new Talk();
-/** How far the gateway's clock is ahead of this one. */
+/** How far the gateway's clock is ahead of the browser's. */
 let ahead = 0;
 let failure = null;
-/** What the customer must accept before the first word, or null. */
+/** The notice that the customer must accept before the first word, or null. */
 let notice = byId('page').dataset.notice || null;
-/** Whether the gateway itself asks for that. */
+/** Whether the notice comes from the gateway itself, not from the page around. */
 const isAskedByGateway = notice !== null;
-/** What the customer is asked for before the first handoff: `'name'`, `'email'`. */
+/** The fields that the customer is asked for before the first handoff: `'name'`, `'email'`. */
 let fields = listOf(byId('page').dataset.ask);
-/** Whether the customer has asked for a human, who comes once that is answered. */
+/** Whether the customer has asked for a human. The request is sent when the form is answered. */
 let isHandoffHeld = false;
-/** The latest event that was shown before the events that come now; none is new at a load. */
+/** The latest event that was shown before the present ones. At a load no event counts as new. */
 let shownBefore = Infinity;
 let isReloading = false;
 let isPainting = false;
-/** The other tabs that their customer looks at. */
+/** The other tabs that the customer is looking at. */
 const watched = new Set();
 
 const now = () => Date.now() + ahead;
@@ -157,17 +158,17 @@ function start(look, identity) {
   addEventListener('focus', noteRead);
   document.addEventListener('visibilitychange', tellWatched);
   connection.start(passOf(location));
-  // What waits may be of somebody else.
+  // Waiting lines may belong to another customer, so the identity comes first.
   takeIdentity(identity);
   outbox.adopt();
   composer.restore((id) => outbox.lines.some((line) => line.id === id));
   paint();
-  // A page that cannot catch up changes nothing that would paint it again.
+  // If no event comes, nothing else would draw the page again to show the lost connection.
   setTimeout(paintSoon, LOST + 100);
   tellWatched();
 }
 
-/** The page around says who the customer is, or with null that they have left. */
+/** The page around tells who the customer is, or with null that the customer has left. */
 function takeIdentity(token) {
   if (token === null) {
     connection.leave();
@@ -176,7 +177,7 @@ function takeIdentity(token) {
   }
 }
 
-/** The page around shows or hides the chat. To open it is an act of the customer. */
+/** The page around shows or hides the chat. Opening it counts as an act of the customer. */
 function shown(takesFocus) {
   if (embedder.isShown) {
     connection.want();
@@ -223,7 +224,10 @@ function add(item) {
   );
 }
 
-/** Whether the customer must accept the notice first. The gateway knows it better than this page. */
+/**
+ * Whether the customer must accept the notice first. What the gateway says counts before what this
+ * page has kept.
+ */
 function mustAgree() {
   if (isAskedByGateway && talk.now) {
     return Boolean(talk.now.must_agree);
@@ -245,13 +249,13 @@ async function agree() {
   focusInput();
 }
 
-/** Whether it is time to ask the customer who they are. Who is known to the shop is not asked. */
+/** Whether it is time to ask the customer who they are. Customers whom the shop knows are not asked. */
 function mustAsk() {
   const isDue = isHandoffHeld || (connection.phase === 'known' && talk.state === 'queued');
   return isDue && fields.length > 0 && !store.read(ASKED) && !connection.isIdentified && !mustAgree();
 }
 
-/** The customer has said who they are, or with null that they do not want to. */
+/** The customer has answered the form, or with null has skipped it. */
 async function tellAbout(values) {
   if (values) {
     await connection.begun();
@@ -269,7 +273,10 @@ async function tellAbout(values) {
   }
 }
 
-/** Asks for a human, for the bot, or for the end. One press too many has the same id. */
+/**
+ * Asks for a human, for the bot, or for the end. A second press repeats the request with the same
+ * id.
+ */
 function ask(kind) {
   if (outbox.asking.includes(kind)) {
     return;
@@ -288,7 +295,7 @@ function ask(kind) {
   focusInput();
 }
 
-/** The keyboard goes on where the next line is typed; a phone's would cover the page. */
+/** Moves the focus to the input; but not on a phone, whose keyboard would cover the page. */
 function focusInput() {
   if (matchMedia('(pointer: coarse)').matches) {
     scroller.focus({ preventScroll: true });
@@ -347,7 +354,7 @@ function hear(events, isRestored) {
   ahead = clock ? Date.parse(clock.at) - Date.now() : ahead;
   const known = talk.events.at(-1)?.n ?? Infinity;
   const { reset, added, moved } = talk.apply(events);
-  // A long answer to a load comes in pieces, of which only the first has the reset.
+  // A long answer comes in pieces, and only the first piece has the reset.
   shownBefore = reset ? known : shownBefore;
   isReloading = reset || (isReloading && isRestored);
   const isFresh = (event) => isFromOther(event) && (!isReloading || event.n > shownBefore);
@@ -378,7 +385,7 @@ function isUnread({ id }) {
   return id.startsWith(`${epoch}-`) && numberOf(id) > Number(number);
 }
 
-/** What is there now has been seen, if the customer looks. */
+/** Notes that all events so far are read, if the customer looks at the page. */
 function noteRead() {
   if (attention.isWatched && talk.last && store.read(READ) !== talk.last) {
     store.write(READ, talk.last);
@@ -391,7 +398,7 @@ function forget() {
   paintSoon();
 }
 
-/** Somebody else is here now: nothing of the customer before stays. */
+/** Another customer is here now: nothing of the one before stays. */
 function left() {
   outbox.clear();
   composer.clear();
@@ -412,7 +419,7 @@ function told({ kind, from, id, isWatched }) {
     case 'watched':
       watched[isWatched ? 'add' : 'delete'](from);
       if (isWatched) {
-        // What the customer saw there is read here, too.
+        // Messages that the customer has seen in that tab are read here, too.
         attention.clear();
       }
       break;
@@ -464,7 +471,7 @@ function paint() {
   }
 }
 
-/** What a waiting line waits for, and what the customer can do about it. */
+/** The text for a waiting line: why it waits, and what the customer can do about it. */
 function describe(line) {
   const again = [words.again, () => outbox.retry(line)];
   if (line.state === 'refused') {

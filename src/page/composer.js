@@ -1,6 +1,6 @@
 // The input: it grows, knows which Enter sends, keeps a draft over a reload, and says when a text
 // is too long. A draft has its id from its first letter on, so that one press too many sends
-// nothing twice. What is sent, and where to, is decided by others.
+// nothing twice. Other modules decide what is sent, and where to.
 
 import { newId } from './api.js';
 import { store } from './store.js';
@@ -28,16 +28,16 @@ export class Composer {
     input.addEventListener('input', () => this.#change());
     input.addEventListener('keydown', (event) => this.#key(event));
     input.addEventListener('focus', () => hooks.act());
-    // The input keeps the focus, and with it the keyboard of a phone.
+    // The input keeps the focus, so that a phone does not hide its keyboard.
     send.addEventListener('pointerdown', (event) => event.preventDefault());
     send.addEventListener('click', () => this.send());
     coarse.addEventListener('change', () => this.#setHint());
     this.#setHint();
-    // Until here nobody would have heard what is typed.
+    // Before this moment no code would have handled the typed text.
     input.disabled = false;
   }
 
-  /** Puts the draft of an earlier visit back, unless it is on its way already. */
+  /** Restores the draft of an earlier visit, unless that draft has been sent. */
   restore(isSent) {
     const draft = store.read(KEPT);
     if (draft?.text && !this.#input.value && !isSent(draft.id)) {

@@ -1,11 +1,13 @@
-// Joins the stream, the tabs and the beginning: who the customer is, whether events come, and which
-// tab they come from. The customer begins with their first act, never with a page load; until then
-// nothing is kept, and nothing is asked. What the events say is for others.
+// Connects the stream, the tabs and the request that makes a customer: it knows who the customer
+// is, whether events come, and which tab they come from. A customer begins with their first act,
+// never with a page load; until then nothing is kept and nothing is requested. Other modules read
+// the events.
 //
 //   opening ── events ──▶ known          opening ── 401 ──▶ fresh ── first act ──▶ opening
 //   any ── the customer leaves ──▶ fresh
 //
-// A browser remembers that it has a customer. One that does not starts as fresh, without a request.
+// A browser remembers whether it has a customer. Without one it starts as `fresh`, without a
+// request.
 
 import { Backoff, insist, post } from './api.js';
 import { embedder } from './embedder.js';
@@ -18,20 +20,20 @@ import { token } from './token.js';
 
 /** Whether this browser has a customer. Their token is in a cookie that no script can read. */
 const KEPT = 'customer';
-/** Whether a customer has left, and the gateway has not heard it yet. */
+/** The storage name for: a customer has left, and the gateway does not know it yet. */
 const LEAVING = 'leaving';
 
-/** A tab that leads and may not read tries again after this time, and up to as much more. */
+/** A leading tab that the gateway refuses tries again after one to two times this. */
 const CROWDED = 20_000;
 
 export class Connection {
   /** `'opening'`, `'fresh'` (a customer who has not begun) or `'known'`. */
   phase = 'opening';
-  /** Since when no events come, by this page's clock, or null while they come. */
+  /** When events stopped coming, by this page's clock, or null while they come. */
   downSince = Date.now();
   /** `'customers'`, `'begin'`, `'crowded'` or null: what keeps the customer out. */
   problem = null;
-  /** The conversation that a beginning answered with. */
+  /** The conversation that the gateway named when the customer began. */
   conversation = null;
 
   #hooks;
@@ -44,15 +46,15 @@ export class Connection {
   #wake = null;
   #waiters = [];
   #identity = new Identity((begun) => this.#replaceEverywhere(begun));
-  /** Ends when the gateway has heard that a customer has left. */
+  /** A promise that resolves when the gateway knows that a customer has left. */
   #leaving = null;
-  /** The counter of the latest event that was there when events came again, once that is known. */
+  /** The counter of the latest event at the time of reconnecting; null if that is not known. */
   #restoresTo = null;
 
   /**
-   * `hooks`: `after()` answers the id of the latest known event and `snapshot()` all that is known;
+   * `hooks`: `after()` returns the id of the latest known event and `snapshot()` all that is known;
    * `hear(events, isRestored)` takes events; `forget()` says that the customer is unknown, and
-   * `left()` that somebody else is here now; `told(message)` takes what another tab told;
+   * `left()` that another customer is here now; `told(message)` takes what another tab told;
    * `changed()` says that a field above changed.
    */
   constructor(hooks) {
@@ -107,7 +109,7 @@ export class Connection {
     this.#tabs.tell(message);
   }
 
-  /** Whether this tab reads the stream for others. */
+  /** Whether this tab reads the stream for the others. */
   get leads() {
     return this.#tabs.leads;
   }
@@ -117,7 +119,7 @@ export class Connection {
     return this.#identity.isThere;
   }
 
-  /** Tells the gateway which page the customer is on. It keeps that in memory alone. */
+  /** Tells the gateway which page the customer is on. The gateway keeps that only in memory. */
   tellPage() {
     if (this.phase === 'known') {
       post('page', embedder.page);
@@ -127,7 +129,7 @@ export class Connection {
   /** The shop's backend says who the customer is. */
   identify(signed) {
     if (this.#identity.isOther(signed)) {
-      // Nothing of somebody else stays here, not even a line that waits.
+      // Nothing of the other customer stays here, not even a waiting line.
       const isWanted = this.#isWanted;
       this.leave();
       if (isWanted) {
@@ -196,12 +198,12 @@ export class Connection {
     }
   }
 
-  /** The customer does not want to wait until the page tries again. */
+  /** The customer does not want to wait for the page's next attempt. */
   again() {
     this.#wake?.();
   }
 
-  /** The customer's conversation, as soon as there is one. */
+  /** A promise that resolves to the customer's conversation. */
   begun() {
     this.want();
     return new Promise((resolve) => {
@@ -235,7 +237,7 @@ export class Connection {
       this.#hasBegun = false;
       this.#set({ downSince: null, phase: 'known', problem: null });
       if (!isFirst) {
-        // A gateway that was started again has forgotten the page that `begin` told.
+        // A gateway that was started again has forgotten the page that `begin` named.
         this.tellPage();
       }
       this.#pulse();
@@ -269,7 +271,8 @@ export class Connection {
     const after = this.#hooks.after();
     this.#note(events);
     this.#hooks.hear(events, isRestored);
-    // Pings go along: a hidden tab's timers are slow, and the others must hear from the leader.
+    // Pings are passed on, too: a hidden tab's timers are slow, and the others must hear from the
+    // leader.
     this.tell({ kind: 'events', events, after, isRestored, isLeader: true });
   }
 
@@ -299,7 +302,7 @@ export class Connection {
 
   #forget() {
     if (this.phase === 'known') {
-      // The next beginning is the customer's decision again.
+      // The customer must act again before a new attempt to begin.
       this.#isWanted = false;
     }
     this.conversation = null;
@@ -329,7 +332,7 @@ export class Connection {
     this.#set({ phase: 'opening', downSince: Date.now() });
     await this.#leaving;
     for (;;) {
-      // A tab that asks second has the customer of the first, whose token it sends.
+      // A tab that asks later sends the token of the first tab, and so gets the same customer.
       const answer = await this.#tabs.alone(askToBegin);
       if (answer.status === 200) {
         this.#backoff.reset();
@@ -343,7 +346,7 @@ export class Connection {
     this.#isBeginning = false;
   }
 
-  /** There is a token now: the tab that leads reads with it. */
+  /** There is a token now: the leading tab reads the stream with it. */
   #open(conversation) {
     this.conversation = conversation;
     store.write(KEPT, true);
@@ -407,10 +410,10 @@ export class Connection {
     this.#hooks.told(message);
   }
 
-  /** Takes what the leading tab told. */
+  /** Takes a message of the leading tab. */
   #follow({ kind, events, after, isRestored, phase, isUp }) {
     if ((this.phase === 'fresh' || this.#isBeginning) && !store.read(KEPT)) {
-      // It has not heard yet that the customer has left.
+      // That tab does not know yet that the customer has left.
       return;
     }
     if (kind === 'events') {
@@ -446,7 +449,7 @@ export class Connection {
   }
 }
 
-/** Asks for a customer. The answer has no token if the one that was sent holds. */
+/** Asks the gateway for a customer. The answer has no token if the token of the request is valid. */
 async function askToBegin() {
   const keep = token.way;
   const answer = await post('begin', { page: embedder.page, keep });

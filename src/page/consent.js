@@ -1,5 +1,5 @@
-// The notice that a customer must accept before the first word: its text and its button. What waits
-// for it, and what a press does, is decided by others.
+// The notice that a customer must accept before the first word: its text and its button. Other
+// modules decide what waits for the notice, and what a press does.
 
 import { draw, parse } from './text.js';
 
@@ -7,7 +7,7 @@ export class Consent {
   #element = document.getElementById('consent');
   #text = document.getElementById('notice-text');
 
-  /** `agree()` is called when the customer accepts. The button rests until it is done. */
+  /** `agree()` is called when the customer accepts. The button is disabled until it is done. */
   constructor(agree) {
     const button = document.getElementById('agree');
     button.addEventListener('click', async () => {
@@ -17,7 +17,7 @@ export class Consent {
     });
   }
 
-  /** Shows the notice; with null nothing. A link in it is written as `[text](https://…)`. */
+  /** Shows the notice, or nothing for null. A link in it is written as `[text](https://…)`. */
   show(notice) {
     this.#element.hidden = notice === null;
     if (notice !== null && this.#element.dataset.shown !== notice) {

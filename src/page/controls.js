@@ -1,10 +1,10 @@
-// Shows what is so at present, around the transcript: the status, the notice above the input, and
-// the buttons that make sense now. What a press does is decided by others.
+// Shows the present state around the transcript: the status, the notice above the input, and the
+// buttons that make sense now. Other modules decide what a press does.
 
 import { initial } from './line.js';
 import { words } from './words.js';
 
-/** A lost connection is told after this time. */
+/** A lost connection is shown after this time, in milliseconds. */
 export const LOST = 5_000;
 /** How long the page says that the connection is back. */
 const BACK = 4_000;
@@ -70,7 +70,7 @@ export class Controls {
     face.textContent = who === 'admin' ? initial(agent) : '';
   }
 
-  /** Shows that the bot works, or that the agent types. */
+  /** Shows that the bot is working, or that the agent is typing. */
   #setDots({ state, now, agent, downSince }) {
     const isWorking = state === 'bot' && now?.bot === 'working';
     const isTyping = state === 'active' && Boolean(now?.typing);
@@ -95,7 +95,7 @@ export class Controls {
     }
   }
 
-  /** Shows or hides a button; one that is under way stays, and takes no second press. */
+  /** Shows or hides a button. A button whose request is under way stays, but cannot be pressed. */
   #toggle(button, isShown, isBusy) {
     const hadFocus = document.activeElement === button;
     button.hidden = !isShown;
@@ -115,7 +115,7 @@ export class Controls {
   }
 }
 
-/** The one thing to say now, the most urgent first: `{kind, text, action, label}`, or null. */
+/** The most urgent notice of all that apply now: `{kind, text, action, label}`, or null. */
 function noticeOf(facts) {
   const { phase, problem, downSince, state, now, asking, failure, back, agent } = facts;
   const { isKept, endsWithPage } = facts;

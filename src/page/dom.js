@@ -23,7 +23,7 @@ export function button(attributes, label, press) {
   return element;
 }
 
-/** A link that opens in a new tab, and tells the other page nothing about this one. */
+/** A link that opens in a new tab. The other page learns nothing about this one. */
 export function link(href, attributes, ...children) {
   const safe = { href, target: '_blank', rel: 'noopener noreferrer' };
   return make('a', { ...attributes, ...safe }, ...children);

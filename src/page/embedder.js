@@ -1,5 +1,5 @@
-// The page around the chat, when the chat is in a frame (panel.js): what it tells the chat, and what
-// the chat tells it. A page of its own has none.
+// The messages between the chat in a frame and the page around it (panel.js). A chat on a page of
+// its own has no page around.
 //
 //   page                            chat
 //   hello {page, look, identity} ─▶ taken from the parent window and a listed origin alone
@@ -55,7 +55,7 @@ class Embedder {
     }
   }
 
-  /** Tells the page around, if it does not know it yet. */
+  /** Tells the page around a value, if it does not know it yet. */
   tell(handoff, more = {}) {
     const text = JSON.stringify(more);
     if (this.#origin && this.#told.get(handoff) !== text) {
@@ -64,14 +64,14 @@ class Embedder {
     }
   }
 
-  /** Has the page around hide the chat. Nobody sees what arrives from now on. */
+  /** Asks the page around to hide the chat. Messages that arrive from now on are unread. */
   close() {
     this.isShown = false;
     this.#told.delete('close');
     this.tell('close');
   }
 
-  /** Has the page around follow a link to itself. Answers whether it is one. */
+  /** Asks the page around to follow a link to its own site. Returns whether the link is one. */
   follow(url) {
     const isOwn = this.#origin !== null && new URL(url).origin === this.#origin;
     if (isOwn) {
@@ -112,5 +112,5 @@ class Embedder {
   }
 }
 
-/** The page around. It listens from the first moment, before the chat has its words. */
+/** The page around. It listens from the first moment, before the chat has loaded its words. */
 export const embedder = new Embedder();

@@ -1,12 +1,12 @@
-// The chat in a frame on a shop's page: it can be closed, and opened in a tab of its own, which gets
-// the conversation.
+// The chat in a frame on a shop's page. The customer can close it, or open it in a tab of its own
+// with the same conversation.
 
 import { post } from './api.js';
 import { embedder } from './embedder.js';
 
 const byId = (id) => document.getElementById(id);
 
-/** The chat in a frame can be closed, and opened in a tab of its own. */
+/** Makes the buttons of a chat in a frame: to close it, and to open it in a tab of its own. */
 export function startInFrame({ links }) {
   byId('close').hidden = byId('apart').hidden = false;
   byId('close').addEventListener('click', () => embedder.close());
@@ -23,13 +23,13 @@ export function startInFrame({ links }) {
   });
 }
 
-/** The link to a page of its own carries the conversation over, which has no cookie there. */
+/** Gets a new code for the link to a tab of its own. That tab does not share the frame's cookie. */
 export async function refreshApart() {
   const { status, body } = embedder.isFramed ? await post('pass', {}) : {};
   byId('apart').href = status === 200 ? `chat#pass=${body.pass}` : 'chat';
 }
 
-/** The code behind such a link, which no longer stands in the address then. */
+/** The code in the address of such a tab. Removes it from the address. */
 export function passOf({ hash, pathname, search }) {
   const pass = /^#pass=([\da-f]{32})$/.exec(hash)?.[1] ?? null;
   if (pass) {

@@ -1,13 +1,13 @@
-// Who the customer is, as the shop's backend has signed. The gateway hears it once there is a
-// customer, and checks it; this file only notices when somebody else is here. How customers begin
-// and leave is decided by connection.js.
+// Who the customer is, as the shop's backend has signed. When there is a customer, the gateway gets
+// the identity and checks it; this file only notices when it is another person's. connection.js
+// decides how customers begin and leave.
 
 import { isTemporary, post } from './api.js';
 import { embedder } from './embedder.js';
 import { store } from './store.js';
 import { token } from './token.js';
 
-/** Under this name the browser keeps the shop's own id of the customer. */
+/** The storage name of the shop's own id for the customer. */
 const KEPT = 'user';
 
 export class Identity {
@@ -41,13 +41,16 @@ export class Identity {
     this.drop();
   }
 
-  /** The customer has left in another tab. The same text may come again, and is told again then. */
+  /**
+   * The customer has left in another tab. If the same identity comes again, the gateway must get it
+   * again.
+   */
   drop() {
     this.#signed = null;
     this.#told = null;
   }
 
-  /** Tells the gateway, if it has not heard it. There is a customer now. */
+  /** Sends the identity to the gateway, if it does not have it yet. There must be a customer. */
   async tell() {
     const signed = this.#signed;
     if (!signed || signed === this.#told) {
@@ -60,7 +63,7 @@ export class Identity {
     } else if (answer.status === 403) {
       embedder.tell('refused', { why: answer.body?.why ?? 'the gateway does not believe it' });
     } else if (isTemporary(answer)) {
-      // The next return of the connection tells it again.
+      // It is sent again when the connection comes back.
       this.#told = null;
     }
   }
@@ -72,7 +75,7 @@ function userOf(signed) {
     const text = atob(signed.split('.')[0].replaceAll('-', '+').replaceAll('_', '/'));
     return JSON.parse(text).user ?? null;
   } catch {
-    // The gateway says why it does not believe it.
+    // The gateway will refuse it and say why.
     return null;
   }
 }

@@ -1,12 +1,12 @@
 // Makes the elements of the transcript: a message, its buttons, a change, a day, a waiting line.
-// Where they go, and when they change, is decided by transcript.js.
+// transcript.js decides where they go and when they change.
 
 import { button, link, make } from './dom.js';
 import { draw, parse, safeUrl } from './text.js';
 import { words } from './words.js';
 
 const imageHosts = document.getElementById('page').dataset.images.split(' ');
-/** The customer's own kind of the language that the page speaks, such as `en-GB`. */
+/** The customer's variant of the page's language, such as `en-GB`. */
 const locale = navigator.languages.find((tag) => tag.startsWith(words.locale)) ?? words.locale;
 const time = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
 const date = new Intl.DateTimeFormat(locale, {
@@ -21,7 +21,7 @@ export function speaker({ author, name }) {
   return author === 'admin' ? words.agent(name) : words[author === 'bot' ? 'bot' : 'you'];
 }
 
-/** What a message says, for those who do not see it. */
+/** The text of a message for a screen reader. */
 export function spoken({ text, image, custom, buttons = [] }) {
   const parts = [
     text !== image && text,
@@ -32,13 +32,13 @@ export function spoken({ text, image, custom, buttons = [] }) {
   return parts.filter(Boolean).join('. ');
 }
 
-/** What stands for an image. */
+/** The text in place of an image. */
 function imageLabel(address) {
   const url = safeUrl(address);
   return url ? words.image(url.host) : address;
 }
 
-/** What a change of the state says, or null if it says nothing new. */
+/** The text of a change of state, or null if nothing new is to be said. */
 export function changeText({ state, reason, admin, agent }) {
   switch (state) {
     case 'queued':
@@ -69,7 +69,7 @@ export function dayOf(at, now) {
 
 export const timeText = (at) => time.format(at);
 
-/** A message of anybody. `choose(event, choice)` is called when a button of it is pressed. */
+/** The element of a message. `choose(event, choice)` is called when one of its buttons is pressed. */
 export function messageLine(event, choose) {
   const { author, text, image, custom, buttons } = event;
   const hasText = text && text !== image;
@@ -108,7 +108,7 @@ export function waitingLine({ id, text }) {
 export const dividerLine = (kind, text) =>
   make('div', { class: `divider ${kind}` }, make('span', {}, text));
 
-/** Shows which buttons can be pressed, and which was. Answers whether one still can. */
+/** Shows which buttons can be pressed, and which one was. Returns whether any still can. */
 export function setMenu(line, isLive, chosen) {
   for (const choice of line.querySelectorAll('button[data-choice]')) {
     const isChosen = Number(choice.dataset.choice) === chosen;
@@ -135,7 +135,7 @@ export function setMark(line, mark) {
   }
 }
 
-/** Shows what a waiting line waits for, and what can be done: `{text, actions: [[label, act]]}`. */
+/** Shows why a line waits, and what the customer can do: `{text, actions: [[label, act]]}`. */
 export function setWaiting(line, { text, actions, isRefused }) {
   const foot = line.querySelector('.foot');
   const key = [text, ...actions.map(([label]) => label)].join('|');
@@ -176,7 +176,7 @@ function attachment(address) {
   return make('div', { class: 'bubble attached' }, shown);
 }
 
-/** An image. If it cannot be loaded, its label stands there. */
+/** An image. If it cannot be loaded, its label replaces it. */
 function picture(url, label) {
   const image = make('img', { src: url.href, alt: label, loading: 'lazy', decoding: 'async' });
   image.addEventListener('error', () => image.replaceWith(label));

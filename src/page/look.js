@@ -1,12 +1,16 @@
-// The look that a shop asks for: its colour, where it can be read, its title and its welcome.
+// The look that a shop asks for: its colour (only where text stays readable), its title and its
+// welcome.
 
 import { words } from './words.js';
 
 const root = document.documentElement;
-/** The least contrast of a text with its ground (WCAG 2, 1.4.3). */
+/** The least contrast between a text and its background (WCAG 2, 1.4.3). */
 const READABLE = 4.5;
 
-/** Takes what the page around asks for: `{color, ink, title, opening}`, each of them optional. */
+/**
+ * Takes the look that the page around asks for: `{color, ink, title, opening}`, each of them
+ * optional.
+ */
 export function take({ color, ink, title, opening }) {
   words.title = title || words.title;
   words.welcome = opening || words.welcome;
@@ -17,7 +21,7 @@ export function take({ color, ink, title, opening }) {
   }
 }
 
-/** The customer's bubbles have the colour; texts have it only where it can be read. */
+/** Paints the customer's bubbles in the colour. Texts get the colour only if it is readable. */
 function paint(color, ink) {
   root.style.setProperty('--mine', color);
   root.style.setProperty('--on-mine', ink);

@@ -38,7 +38,7 @@ export class Menu {
     this.show();
   }
 
-  /** Shows the settings as they are. */
+  /** Shows the present settings. */
   show() {
     const { hasSound, notifications } = this.#attention;
     const sound = document.getElementById('sound');

@@ -1,11 +1,11 @@
-// The panel of the widget on a shop's page: the frame with the chat, and what the page and the chat
-// tell each other. widget.js loads it at the first press and decides when it is open.
+// The panel of the widget on a shop's page: the frame with the chat, and the messages between the
+// page and the chat. widget.js loads it at the first press, and decides when it is open.
 //
 // The frame is of the gateway's origin: the page cannot read the chat, and the chat cannot touch
 // the page. Each side takes messages from the other's window and origin only; the chat's side is
 // embedder.js.
 
-/** A frame that says nothing for this long did not open; then it is made again. */
+/** A frame that sends nothing for this long has failed to open, and is made again. */
 const PATIENCE = 8_000;
 const RETRY = 5_000;
 const PHONE = '(max-width: 480px), (max-height: 480px)';
@@ -44,7 +44,7 @@ export class Panel {
     phone.addEventListener('change', fit);
     window.visualViewport?.addEventListener('resize', fit);
     window.visualViewport?.addEventListener('scroll', fit);
-    // A page that changes its address without a load is another page to the agent.
+    // For the agent, a page that changes its address without a load is another page.
     window.navigation?.addEventListener('currententrychange', () => this.#tellPage());
     addEventListener('popstate', () => this.#tellPage());
     this.#load();
@@ -64,7 +64,7 @@ export class Panel {
     }
   }
 
-  /** The customer is this one, as the shop's backend signed; with null nobody any more. */
+  /** Passes on the identity that the shop's backend has signed, or null when the customer has left. */
   identify(token) {
     this.#identity = token;
     if (this.#isReady && token !== undefined) {
@@ -77,7 +77,7 @@ export class Panel {
     const { base, language, given } = this.#widget;
     const frame = document.createElement('iframe');
     frame.title = given.title ?? 'Chat';
-    // The sound of a new message may be heard as soon as the page itself may be.
+    // Lets the frame make a sound as soon as the page itself may make one.
     frame.allow = 'autoplay';
     frame.src = `${base}frame?${new URLSearchParams({ language })}`;
     frame.addEventListener('load', () => this.#greet());
@@ -97,7 +97,7 @@ export class Panel {
     return pageNow(this.#widget.given.pageQuery);
   }
 
-  /** No empty box stays on the page. */
+  /** Removes the frame, so that no empty box stays on the page. */
   #fail() {
     console.warn(
       `handoff: the chat of ${this.#origin} did not open here. Is the gateway up, does it have ` +
@@ -174,8 +174,8 @@ export class Panel {
   }
 
   /**
-   * On a phone the panel fills what the on-screen keyboard leaves, and the page behind it does not
-   * scroll. Only the page's own viewport knows of the keyboard.
+   * On a phone the panel fills the space above the on-screen keyboard, and the page behind it does
+   * not scroll. Only the page's own viewport knows the keyboard's size.
    */
   #fit() {
     const fills = this.#isOpen && this.#isReady && phone.matches;
@@ -192,8 +192,8 @@ export class Panel {
 }
 
 /**
- * What the bot and the agent may know of the page around: no fragment, and of the query only what
- * the page has named (`data-page-query`), because the rest may hold secrets.
+ * The page as the bot and the agent may see it: without a fragment, and with only those parts of
+ * the query that the page has named (`data-page-query`), because the rest may hold secrets.
  */
 const pageNow = (named = '') => ({
   url: location.origin + location.pathname,

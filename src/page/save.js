@@ -1,5 +1,5 @@
-// Makes a text file of the transcript, and hands it to the browser to save. It asks for earlier
-// events through `load`; how a conversation is worded is the same as on the page.
+// Makes a text file of the transcript, and hands it to the browser to save. Its sentences are those
+// of the page.
 
 import { changeText, dayOf, speaker, timeText } from './line.js';
 import { words } from './words.js';

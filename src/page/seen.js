@@ -10,7 +10,7 @@ export class Seen {
   #observer;
   #events = new Map();
   #visible = new Set();
-  /** The highest number that was seen, and that was told, by conversation. */
+  /** The highest seen number, and the highest number that the gateway knows, by conversation. */
   #seen = new Map();
   #told = new Map();
   #timer = null;
@@ -33,7 +33,7 @@ export class Seen {
     this.#observer.observe(element);
   }
 
-  /** Tells what is seen now. Also called when the connection is back. */
+  /** Sends the numbers that are seen now. Also called when the connection is back. */
   look() {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#tell(), 200);
@@ -67,7 +67,7 @@ export class Seen {
         this.#told.set(conversation, number);
         const answer = await post('seen', { conversation, number });
         if (isTemporary(answer)) {
-          // The next line that is seen, or the return of the connection, tells it again.
+          // It is sent again with the next seen line, or when the connection comes back.
           this.#told.set(conversation, told);
         }
       }

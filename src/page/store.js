@@ -1,6 +1,6 @@
 // Keeps small values for this browser, in localStorage. Storage may be blocked, full or absent:
-// then values live as long as the page, and `lasts` is false. What is kept, and when, is decided
-// by others; nothing here writes before it is asked to.
+// then values live as long as the page, and `lasts` is false. Other modules decide what is kept,
+// and when.
 
 const PREFIX = 'handoff.';
 const memory = new Map();
@@ -41,7 +41,7 @@ export const store = {
         }
       }
     } catch {
-      // Storage is blocked: what is kept is in memory.
+      // Storage is blocked: values are only in memory.
     }
     return [...names].filter((name) => name.startsWith(prefix));
   },

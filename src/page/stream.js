@@ -1,29 +1,29 @@
 // Reads the gateway's events for as long as it runs: the stream of server-sent events, read with
 // `fetch`, or held requests where a proxy swallows streams. Answers pings, notices a dead stream,
-// and comes back after waits that are spread over their whole length. What the events mean, and
-// which tab reads, is decided by others.
+// and comes back after random waits. Other modules decide what the events mean, and which tab
+// reads.
 //
 //   read stream ── mute, or cut three times ──▶ hold requests ── after a while ──▶ read stream
 //        └─ ended ─▶ wait ─▶ again        (`full` and an unknown token end the reading for good)
 
 import { Backoff, open, post, waitOf } from './api.js';
 
-/** The first event has to come within this time. In a trial from held requests it is shorter. */
+/** The first event must come within this time, or a shorter one if requests were held before. */
 const FIRST_EVENT = 5_000;
 const FIRST_EVENT_IN_TRIAL = 4_000;
-/** A stream that says nothing for two and a half pings is dead. */
+/** A stream is dead if nothing comes for two and a half times the time between pings. */
 const SILENCE = 37_500;
 /** The gateway holds a request for 25 s. */
 const HOLD = 40_000;
-/** A stream that lived shorter was cut. */
+/** A stream that lived for less than this counts as cut. */
 const SHORT_LIFE = 10_000;
 const CUTS = 3;
 /** The first wait before a stream is tried again while requests are held; it doubles. */
 const TRIAL = 60_000;
 const LATEST_TRIAL = 16 * TRIAL;
-/** Held requests that bring nothing new leave this much time between them. */
+/** The pause between two held requests that bring nothing new. */
 const PACE = 3_000;
-/** A stream that has spoken within this time is alive. */
+/** A stream that brought something within this time is alive. */
 const FRESH = 3_000;
 
 /** Cuts the bytes of a stream into events, as the standard for server-sent events says. */
@@ -64,13 +64,13 @@ export class Stream {
   #abort = null;
   #wake = null;
   #heardAt = 0;
-  /** Names the latest `now`, so that a held request waits for another one. */
+  /** The tag of the latest `now`, so that a held request waits for a newer one. */
   #tag = '';
   #pings = 0;
 
   /**
-   * `hooks`: `after()` answers the id of the latest known event, `hear(events)` takes events, and
-   * `up()`, `down()`, `unknown()` (no token, or an unknown one) and `full()` say how it goes.
+   * `hooks`: `after()` returns the id of the latest known event; `hear(events)` takes events;
+   * `up()`, `down()`, `unknown()` (no token, or an unknown one) and `full()` report the connection.
    */
   constructor(hooks) {
     this.#hooks = hooks;
@@ -125,7 +125,7 @@ export class Stream {
     this.#hooks.down();
   }
 
-  /** Decides whether streams come through, from how one ended. */
+  /** Decides from the end of a stream whether streams get through. */
   #judge({ why, life }) {
     if (why === 'refresh') {
       return;
@@ -165,7 +165,7 @@ export class Stream {
     });
   }
 
-  /** Reads one stream to its end. `life` is how long it spoke, or null if it never did. */
+  /** Reads one stream to its end. `life` is the time in which events came, or null if none came. */
   async #read() {
     let why = 'cut';
     let wait = 0;
@@ -240,7 +240,7 @@ export class Stream {
     }
   }
 
-  /** Passes events on, and answers the one that ends the reading, if there is one. */
+  /** Passes events on. Returns the event that ends the reading, if one of them does. */
   #hear(events) {
     this.#heardAt = Date.now();
     this.#backoff.reset();
@@ -252,8 +252,8 @@ export class Stream {
       if (event === 'ping') {
         this.#pings += 1;
         if (this.#pings % 2 === 1) {
-          // An answer that fails needs no care: the gateway then ends the stream, and it comes
-          // back.
+          // A failure needs no handling: the gateway ends the stream then, and the page opens
+          // another.
           post('here', { stream });
         }
       }
@@ -263,7 +263,7 @@ export class Stream {
   }
 }
 
-/** Why an answer is not what was asked for, or null. */
+/** Why an answer is of no use, or null. */
 function refusalOf(answer, type) {
   if (answer.status === 401) {
     return { why: 'unknown', life: null };

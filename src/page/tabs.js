@@ -162,7 +162,7 @@ export class Tabs {
   #follow() {
     if (this.leads) {
       this.leads = false;
-      // A leading tab does not note when it hears a leader, so the time begins now.
+      // While this tab led, it did not note messages of a leader: the silence counts from now on.
       this.#heardAt = Date.now();
       this.#hooks.follow();
     }

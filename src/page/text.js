@@ -56,7 +56,7 @@ export function safeUrl(address) {
   try {
     url = new URL(address);
   } catch {
-    // What is no URL is shown as text.
+    // An address that is no URL is shown as text.
     return null;
   }
   const isWeb = url.protocol === 'http:' || url.protocol === 'https:';
@@ -130,7 +130,7 @@ function fence(lines, at) {
     return null;
   }
   const end = lines.findIndex((line, index) => index > at && /^\s{0,3}```\s*$/.test(line));
-  // Without an end the marks stay as they were typed.
+  // Without a closing fence the marks stay as they were typed.
   const text = lines.slice(at + 1, end).join('\n');
   return end < 0 ? null : { block: { kind: 'code', text }, next: end + 1 };
 }
@@ -155,7 +155,7 @@ function list(lines, at) {
     }
   }
   const start = isNumbered ? Number(first[1]) : null;
-  // "3. December" alone is a sentence.
+  // A single line such as "3. December" is a sentence, not a list.
   if (isNumbered && start !== 1 && items.length < 2) {
     return null;
   }
@@ -180,17 +180,17 @@ function addresses(text) {
   return found;
 }
 
-/** The address without what belongs to the sentence around it. */
+/** The address without signs that belong to the sentence around it. */
 function trimmed(match) {
   let address = match;
-  // Letters of another script right behind the host are the next word: https://a.example谢谢
+  // Letters of another script right after the host are the next word: https://a.example谢谢
   const host = authority(address);
   const mixed = /^([a-z0-9-]+)[^\u0000-\u007f]/iu.exec(host.split('.').at(-1));
   if (mixed) {
     const kept = host.lastIndexOf('.') + 1 + mixed[1].length;
     address = address.slice(0, address.indexOf('//') + 2 + kept);
   }
-  // A closing bracket belongs to the address only behind its partner.
+  // A closing bracket belongs to the address only if its partner comes before it.
   const open = { '(': 0, '[': 0, '{': 0 };
   const end = Array.from(address).findIndex((letter) => {
     if (letter in open) {
@@ -301,7 +301,7 @@ function mark(text, at) {
   const run = text.slice(at, end);
   const [before, after] = [letterBefore(text, at), letterAt(text, end)];
   const isWord = (letter) => WORD.test(letter) && !(sign === '*' && UNSPACED.test(letter));
-  // A longer run is a line of stars; two underscores are a name such as __init__.
+  // A longer run is a decorative line of stars. Two underscores belong to a name such as __init__.
   const isMark = run.length === 1 || run === '**';
   const opens = isMark && /\S/.test(after) && !isWord(before);
   const closes = isMark && /\S/.test(before) && !isWord(after);
@@ -311,7 +311,7 @@ function mark(text, at) {
 const letterAt = (text, at) => (at < text.length ? String.fromCodePoint(text.codePointAt(at)) : '');
 const letterBefore = (text, at) => Array.from(text.slice(Math.max(0, at - 2), at)).at(-1) ?? '';
 
-/** Puts what stands between two equal marks into one part. */
+/** Joins everything between two equal marks into one part. */
 function nested(list) {
   const root = { inline: [] };
   const stack = [root];
@@ -337,7 +337,7 @@ function nested(list) {
   return root.inline;
 }
 
-/** Marks from `level` on have no partner: they are text again. */
+/** Turns marks from `level` on back into text, because they have no partner. */
 function fold(stack, level) {
   while (stack.length > level) {
     const { text, inline } = stack.pop();

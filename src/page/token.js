@@ -1,5 +1,5 @@
-// How this page proves who the customer is: by a cookie that no script can read, or, where the
-// browser keeps no cookie for it, by a token that the page keeps and sends with each request.
+// How this page proves who the customer is: by a cookie that no script can read or, if the browser
+// keeps no cookie, by a token that the page keeps and sends with each request.
 
 import { store } from './store.js';
 
@@ -12,7 +12,7 @@ export const token = {
 
   /** What `begin` asks for: `cookie`, `partitioned_cookie` or `token`. */
   get way() {
-    // In a frame on another site browsers keep a cookie of this kind alone.
+    // In a frame on another site, browsers keep only cookies of this kind.
     const isForeign = document.getElementById('page').dataset.frame === 'cross-site';
     const kind = isForeign ? 'SameSite=None; Partitioned' : 'SameSite=Lax';
     const isTaken = !token.isCookieLost && (IS_SECURE || !isForeign) && takesCookie(kind);
@@ -38,7 +38,7 @@ export const token = {
   },
 };
 
-/** Whether the browser keeps a cookie of this kind, tried with one that means nothing. */
+/** Whether the browser keeps cookies of this kind. Tries it with a test cookie. */
 function takesCookie(kind) {
   const name = `${IS_SECURE ? '__Host-' : ''}handoff-test`;
   const rest = `Path=/; ${kind}${IS_SECURE ? '; Secure' : ''}`;
@@ -48,7 +48,7 @@ function takesCookie(kind) {
     document.cookie = `${name}=; Max-Age=0; ${rest}`;
     return isTaken;
   } catch {
-    // A frame in a sandbox may not even ask.
+    // A frame in a sandbox may not use cookies at all.
     return false;
   }
 }

@@ -1,13 +1,12 @@
-// Keeps the elements of the transcript in step with what is known: messages and changes in their
-// order, days, waiting lines behind them, marks and menus. How one element looks is in line.js;
-// where the view stands is in scroll.js.
+// Keeps the elements of the transcript up to date: messages and changes in their order, days,
+// waiting lines after them, marks and menus. line.js makes the elements; scroll.js moves the view.
 
 import {
   changeText, dayOf, dividerLine, messageLine, setMark, setMenu, setWaiting, waitingLine,
 } from './line.js';
 import { words } from './words.js';
 
-/** Messages of one speaker within this time stand together. */
+/** Messages of one speaker within this time, in milliseconds, form one group. */
 const TOGETHER = 5 * 60_000;
 
 export class Transcript {
@@ -47,7 +46,7 @@ export class Transcript {
     this.#day = null;
   }
 
-  /** Adds events behind those that are drawn. */
+  /** Adds events after those that are drawn. */
   append(events) {
     const nodes = events.flatMap((event) => (event.isMoved ? [] : this.#draw(event)));
     const [firstWaiting] = this.#waiting.values();
@@ -58,12 +57,12 @@ export class Transcript {
     }
   }
 
-  /** Removes messages that stand elsewhere now. */
+  /** Removes messages that have moved to another conversation. */
   remove(events) {
     events.forEach((event) => this.element(event)?.remove());
   }
 
-  /** Shows the lines that wait; `describe(line)` says for what. */
+  /** Shows the waiting lines. `describe(line)` says why each waits. */
   setWaiting(lines, describe) {
     const ids = new Set(lines.map(({ id }) => id));
     for (const [id, element] of this.#waiting) {

@@ -1,4 +1,5 @@
-// Tells the agent that the customer types. The gateway passes on one sign in this time at most.
+// Tells the agent that the customer is typing. It sends at most one sign in 3 s, because the
+// gateway passes on no more.
 
 import { post } from './api.js';
 
@@ -7,7 +8,7 @@ const SIGN_EVERY = 3_000;
 export class Typing {
   #next = 0;
 
-  /** The customer changed the draft of a line for the agent of this conversation. */
+  /** The customer has changed a draft for the agent of this conversation. */
   tell(conversation) {
     if (Date.now() >= this.#next) {
       this.#next = Date.now() + SIGN_EVERY;
@@ -15,7 +16,7 @@ export class Typing {
     }
   }
 
-  /** The line is sent: what is typed next is news. */
+  /** The line is sent: the next key causes a sign at once. */
   stop() {
     this.#next = 0;
   }

@@ -1,5 +1,5 @@
-// Keeps the page within what a phone's on-screen keyboard leaves free: some browsers lay the
-// keyboard over the page and tell only the visual viewport.
+// Keeps the page within the space that a phone's on-screen keyboard leaves free. Some browsers lay
+// the keyboard over the page and change only the visual viewport.
 
 const root = document.documentElement;
 
@@ -10,7 +10,7 @@ export function followViewport() {
     return;
   }
   const fit = () => {
-    // A reader who has zoomed in sees a part of the page, which stays as it is.
+    // If the reader has zoomed in, they see a part of the page, and nothing is changed.
     const isZoomed = viewport.scale > 1.01;
     const hidden = isZoomed ? 0 : root.clientHeight - viewport.height;
     if (hidden > 1) {

@@ -3,8 +3,8 @@
 // This file makes a button and, at the first press, loads panel.js, which makes a frame with the
 // chat. All of it stands in a shadow root, so that the page's styles and the widget's do not reach
 // each other. Before the first press nothing is kept and nothing else is loaded. The press leaves a
-// mark in the page's own storage: the next pages load the chat when they are idle, so that unread
-// messages are counted and heard on each of them.
+// mark in the page's own storage: the next pages load the chat when they are idle, so that each of
+// them counts unread messages and rings for new ones.
 
 (() => {
   const script = document.currentScript;
@@ -26,7 +26,7 @@
     fr: ['Chat', 'Le chat est injoignable. Nouvel essai…'],
   }[language.slice(0, 2)] ?? ['Chat', 'The chat cannot be reached. Trying again…'];
 
-  // What the script line asks for.
+  // The options in the script line.
 
   const KNOWN = {
     color: /^#[\da-f]{6}$/i,
@@ -57,7 +57,7 @@
   const { color = '#1f625d', position = 'right', offsetX = 16, offsetY = 16 } = given;
   const { zIndex = 9999, launcher = 'none' } = given;
 
-  /** Black or white, whichever is read better on the colour (WCAG 2, relative luminance). */
+  /** Black or white, whichever has more contrast with the colour (WCAG 2, relative luminance). */
   const light = [1, 3, 5].reduce((sum, at, part) => {
     const value = parseInt(color.slice(at, at + 2), 16) / 255;
     const linear = value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
@@ -65,7 +65,7 @@
   }, 0);
   const ink = light > 0.179 ? '#000' : '#fff';
 
-  /** Keeps a value, if one is given, in the page's own storage, and answers what is kept. */
+  /** Keeps a value in the page's own storage, if one is given. Returns the kept value. */
   const keep = (storage, value) => {
     try {
       if (value) {
@@ -73,13 +73,13 @@
       }
       return window[storage].handoff;
     } catch {
-      // Storage is blocked: the next page begins with the button alone.
+      // Storage is blocked, so the next page shows only the button.
       return null;
     }
   };
 
-  // The host has no box and nothing of the page's styles: an important rule of a shadow root goes
-  // before one of the page (CSS Cascade 4, "Context").
+  // The host element has no box and takes no styles of the page: important rules of a shadow root
+  // win over those of the page (CSS Cascade 4, "Context").
 
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`
@@ -108,7 +108,7 @@
   host.attachShadow({ mode: 'open' }).append(all);
   host.shadowRoot.adoptedStyleSheets = [sheet];
 
-  // Open and closed.
+  // Opening and closing.
 
   const listeners = {};
   const emit = (name, value) => {
@@ -120,24 +120,24 @@
   };
   let isOpen = false;
   let isLoading = false;
-  /** Whether the customer opened it, and not a page that goes on as the one before. */
+  /** Whether the customer opened the panel on this page. Otherwise it was open on the page before. */
   let isPressed = false;
   let panel = null;
   let tries = 0;
 
-  /** Says that the chat cannot be reached, for as long as the customer wants it. */
+  /** Shows or hides the note that the chat cannot be reached. A closed panel shows none. */
   const fail = (isDown) => {
     note.remove();
     if (isDown && isOpen) {
       all.append(note);
-      // An alert is read when its text comes.
+      // A screen reader reads an alert when its text is set.
       note.textContent = failed;
     }
   };
   const load = async () => {
     isLoading = true;
     try {
-      // A browser may remember that an address failed.
+      // A browser may remember that an address failed, so each attempt has another address.
       const { Panel } = await import(`${base}panel.js${tries ? `?${tries}` : ''}`);
       panel = new Panel({ base, given, language, color, ink, all, emit, fail, close: () => setOpen(false) });
       panel.identify(identity);
@@ -172,14 +172,14 @@
     emit('open', opens);
   };
 
-  /** What the page said of the customer last; undefined if it said nothing. */
+  /** The identity that the page gave last; undefined if it gave none. */
   let identity;
   const tell = (token) => {
     identity = token;
     if (panel) {
       panel.identify(token);
     } else if (keep('localStorage') && !isLoading) {
-      // There may be a conversation, which now is somebody else's.
+      // The chat must load, because a kept conversation may now belong to another customer.
       load();
     }
   };
@@ -189,7 +189,7 @@
   const start = () => {
     const put = () => host.isConnected || page.append(host);
     put();
-    // A page that replaces its content keeps the chat.
+    // The widget is put back when the page replaces its content.
     new MutationObserver(put).observe(page, { childList: true });
     if (keep('localStorage')) {
       const wasOpen = keep('sessionStorage') === 'open';
@@ -211,18 +211,18 @@
   window.handoff = {
     open: () => setOpen(true),
     close: () => setOpen(false),
-    /** Takes the button away, too, until the chat is opened. */
+    /** Closes the panel and removes the button, until the chat is opened again. */
     hide: () => {
       setOpen(false);
       all.hidden = true;
     },
-    /** The customer is this one, as the shop's backend has signed; or nobody any more. */
+    /** Takes the identity that the shop's backend has signed, or null when the customer has left. */
     identify: (token) => tell(token),
     logout: () => tell(null),
     /** Calls `listen(value)` at each change of 'open', 'unread' or 'state'. */
     on: (name, listen) => (listeners[name] ??= new Set()).add(listen),
   };
-  // For scripts of the page that ran before.
+  // For scripts of the page that ran before this one.
   document.dispatchEvent(new Event('handoff'));
   if (document.readyState === 'loading') {
     document.addEventListener('DOMContentLoaded', start);

@@ -12,7 +12,7 @@ export const words = {
   locale: 'en',
   direction: 'ltr',
 
-  // What stands on the page from the start.
+  // Texts of the page from its start.
   title: 'Chat',
   welcome: 'How can we help?',
   offer: 'A bot answers at once. You can talk to a human at any time.',
@@ -42,7 +42,7 @@ export const words = {
   agent: (name) => plain(name) || 'Human',
   said: (who, text) => `${who}: ${text}`,
 
-  // What the status says.
+  // The status.
   withBot: 'The bot answers here',
   waiting: (position) =>
     position ? `Waiting for a human, position ${position}` : 'Waiting for a human',
@@ -60,7 +60,7 @@ export const words = {
     })[reason] ?? 'This conversation has ended.',
   nextBegins: 'Your next message begins a new conversation.',
 
-  // What the transcript says about changes.
+  // Changes in the transcript.
   queued: 'You are in the queue for a human.',
   joined: (name) => `${capital(agent(name))} is here now.`,
   handedBack: (name) => `${capital(agent(name))} handed you back to the bot.`,
@@ -77,7 +77,7 @@ export const words = {
   waitsForConnection: 'Waits for the connection',
   waitsForAgreement: 'Waits until you agree',
 
-  // Why a line did not leave.
+  // Why a line was not sent.
   refused: (reason) =>
     ({
       closed: 'Not sent: the conversation had ended.',
@@ -97,7 +97,7 @@ export const words = {
   inNew: 'Send in a new conversation',
   discard: 'Discard',
 
-  // What the bar above the input says.
+  // The bar above the input.
   lost: 'Connection lost. Trying again…',
   offline: 'You are offline. Your messages leave when you are back.',
   isBack: 'Connected again.',
@@ -118,7 +118,7 @@ export const words = {
   endsWithPage: 'This browser keeps nothing: the chat ends when you leave this page.',
   notKept: 'This browser keeps nothing: an unsent message is lost when you close the page.',
 
-  // Texts of every size.
+  // Sizes of texts and files.
   tooLong: (over) =>
     `Too long by ${count(over, { one: 'byte', other: 'bytes' })}. Please send it in parts.`,
   fresh: (messages) => count(messages, { one: 'new message', other: 'new messages' }),

@@ -1,5 +1,5 @@
-// The sentences of the chat in the customer's language: the one that the page around asks for, or
-// else the first of the browser's that there is a file for, or else English.
+// The sentences of the chat in the customer's language: the language that the page around asks for,
+// otherwise the first of the browser's languages for which there is a file, otherwise English.
 
 const THERE_ARE = ['en', 'ar', 'de', 'es', 'fr'];
 

@@ -25,8 +25,8 @@ const DEAD_AFTER: Duration = Duration::from_secs(25);
 pub struct Peers {
     net: Net,
     streams: HashMap<Conn, Stream>,
-    /// The rate of each connection in frames a second, and the budget that all share. `None` on
-    /// the customer's side, which chose its desk.
+    /// The rate of each connection in frames a second, and the budget that all share. `None` on the
+    /// customer's side, which need not limit the desk that it chose.
     rate: Option<(u32, Bulk)>,
 }
 

@@ -244,8 +244,7 @@ impl Seat {
         latest
     }
 
-    /// Forgets the lines that are on their way to the screen: no peer will be told that they were
-    /// seen.
+    /// Forgets the lines that are on their way to the screen: no peer will get a `seen` for them.
     pub fn forget_unseen(&mut self) {
         self.unseen.clear();
     }

@@ -223,7 +223,7 @@ fn decode(body: &[u8]) -> Result<Option<Message>, WireError> {
         return Err(WireError::OverLimit("a frame whose nesting is"));
     }
     let message = match serde_json::from_slice(body) {
-        // "Later versions": `unknown` is never a body's name. This program has it for a body that
+        // "Later versions": `unknown` is never a body's name. This program uses it for a body that
         // it does not know.
         Ok(Message::Entry(Entry { body: Body::Unknown(_), .. })) => {
             return Err(WireError::Json("a body named 'unknown'".to_owned()));

@@ -1,4 +1,4 @@
-//! What a gateway tells a desk of itself and of its customers.
+//! What a gateway tells a desk about itself and its customers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +18,8 @@ pub struct Gateway {
     pub address_key: Option<AddressKey>,
 }
 
-/// From where a customer uses a gateway, as their browser tells. Each part may be missing.
+/// The page on which a gateway's customer is, as their browser describes it. Each part may be
+/// missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     /// The page's URL, without query and fragment.
@@ -56,7 +57,7 @@ pub struct Identity {
     /// The shop's own id for the customer; `None` if the shop has not said who they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<Box<str>>,
-    /// What else the shop says of the customer.
+    /// What else the shop says about the customer.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<Box<str>, Box<str>>,
 }

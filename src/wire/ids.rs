@@ -25,7 +25,7 @@ impl From<IpAddr> for Address {
 }
 
 impl Address {
-    /// Sixteen bytes that stand for it; an IPv4 address as IPv6 maps it (RFC 4291, 2.5.5.2).
+    /// The address as sixteen bytes; an IPv4 address as IPv6 maps it (RFC 4291, 2.5.5.2).
     pub fn bytes(&self) -> [u8; 16] {
         match self.0 {
             IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
@@ -33,19 +33,20 @@ impl Address {
         }
     }
 
-    /// The address that these bytes stand for.
+    /// The address with these bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Address {
         Address(IpAddr::V6(bytes.into()).to_canonical())
     }
 }
 
-/// What stands for a customer's address: a gateway makes it with a key of its own, so that a desk
-/// can count and block addresses without knowing them.
+/// A key in place of a customer's address: a gateway makes it with its secret, so that a desk can
+/// count and block addresses without knowing them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AddressKey([u8; 16]);
 
 impl From<AddressKey> for Address {
-    /// The lower half of an address of IPv6 is 0 (above), so it equals no key.
+    /// A key is equal to no address, because the lower half of each IPv6 address is 0 here (see
+    /// above).
     fn from(key: AddressKey) -> Address {
         Address(IpAddr::V6(u128::from_be_bytes(key.0).into()))
     }

@@ -120,7 +120,7 @@ pub enum SeatMessage {
     Completed {
         /// The command, as it was when Tab was pressed.
         line: String,
-        /// What follows.
+        /// The part to add.
         rest: String,
     },
     /// A text to put into the line that is being typed, from the desk.
@@ -157,7 +157,8 @@ pub struct SignIn {
     pub has_prompt: bool,
     /// Whether the terminal wants facts as the events of docs/JSON.md.
     pub is_json: bool,
-    /// For each conversation: up to which offset of the desk's journal this terminal has shown it.
+    /// For each conversation: the offset in the desk's journal up to which this terminal has shown
+    /// it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shown: BTreeMap<ConversationId, u64>,
     /// The conversation that had the focus.
@@ -183,7 +184,8 @@ pub struct View {
     /// The customer who gets the next line, for the prompt while the desk is away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<String>,
-    /// What becomes of the agent's customers if this terminal leaves, for a person who is about to.
+    /// What happens to the agent's customers if this terminal leaves, for a person who is about to
+    /// leave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<String>,
     /// Conversations of others that are read along here, the latest ones.
@@ -199,7 +201,7 @@ pub enum SeatFact {
     Event(Custom),
     /// A message, with all that a person is shown of it.
     Message(Custom),
-    /// A sentence of the desk's.
+    /// A sentence of the desk.
     Notice(String),
     /// A sentence that a person must not miss.
     Call(String),

@@ -10,7 +10,7 @@ import { BUTTON, chatFrame, openPanel, untilButton, untilPanel } from './widget.
 const FOREIGN = { shop: 'www.shop.test', host: 'chat.test' };
 const NEAR = { shop: 'www.shop.test', host: 'chat.shop.test' };
 
-/** A talk that goes over a change of the page. Returns the frame. */
+/** Talks to an agent, before and after a change of the page. Returns the frame. */
 async function talkOver(stage, page) {
   await page.goto(stage.shop.origin);
   let chat = await openPanel(page);

@@ -95,7 +95,7 @@ scene('a page without a policy that trusts texts fails these checks', async (sta
   const control = await stage.browser.newPage();
   await control.goto(bot);
   const dialog = new Promise((resolve) => {
-    // One that is open when the browser ends cannot be dismissed any more.
+    // A dialog that is open when the browser ends can no longer be dismissed: this error is ignored.
     control.on('dialog', (it) => it.dismiss().then(resolve, () => {}));
   });
   const request = new Promise((resolve) => {

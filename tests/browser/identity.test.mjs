@@ -124,7 +124,7 @@ scene('whoever comes and goes, both tabs show what is theirs and nothing else', 
     shown = [...shown, text];
     await Promise.all(chats.map((chat) => untilOnly(chat, shown)));
   };
-  /** One of the tabs says that somebody, or with null nobody, is here now. */
+  /** The shop's page in one tab signs this user in, or with null logs the customer out. */
   const comes = async (tab, user, lines) => {
     const kept = await chats[0].evaluate(() => localStorage['handoff.token']);
     await pages[tab].evaluate((token) => (token ? window.handoff.identify(token) : window.handoff.logout()), user && sign(user));

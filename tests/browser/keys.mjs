@@ -25,7 +25,7 @@ export const SIGNED = {
   admin: ['--trust-gateway', GATEWAY],
 };
 
-/** As the backend of a shop signs who a customer is. */
+/** Signs a customer's identity, as the backend of a shop does. */
 export function sign(user, { attributes = {}, key = KEY, seconds = 3600 } = {}) {
   const said = { user, expires: Math.floor(Date.now() / 1000) + seconds, attributes };
   const text = Buffer.from(JSON.stringify(said)).toString('base64url');

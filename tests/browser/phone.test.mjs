@@ -139,7 +139,7 @@ scene('no phone zooms when a field gets the focus, and the customer may', async 
       matchMedia('(pointer: coarse)').matches,
       document.querySelector('meta[name=viewport]').content,
     ]);
-    // The browser does not carry a touch screen that is only simulated into a frame of another site.
+    // A frame of another site does not know of a touch screen that is only simulated.
     assert.ok(isCoarse || target === chat);
     assert.equal(sizes.length, 3, 'the message, the name and the address');
     assert.deepEqual(sizes.filter((size) => size < 16), []);

@@ -11,7 +11,7 @@ import { openPanel } from './widget.mjs';
 const SHOP = { shop: 'localhost', ...SIGNED };
 const ATTACK = '"\'><img src=x onerror=alert(1)>';
 
-/** As an attribute of HTML. */
+/** The text as an attribute of HTML. */
 const quoted = (text) => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
 
 /** The elements of a shop's page and of the widget, and the attributes that could act. */

@@ -114,7 +114,7 @@ scene('long words, other scripts and both directions stay within the window', as
     bubbles.map((it) => getComputedStyle(it).direction));
   assert.deepEqual(directions, ['ltr', 'ltr', 'rtl', 'rtl', 'ltr', 'ltr']);
   await page.locator('::-p-aria([name="Message"][role="textbox"])').click();
-  // As a paste, in one piece.
+  // Enters the text in one piece, like a paste.
   await page.keyboard.sendCharacter('x'.repeat(10_240));
   await page.keyboard.press('Enter');
   await untilTrue(page, 'the reason', () => document.querySelector('#limit').innerText !== '');

@@ -305,7 +305,7 @@ export const untilStatus = (page, text) => untilTrue(page, `the status: ${text}`
   (wanted) => [...document.querySelectorAll('[role=status]')]
     .some((it) => it.innerText.includes(wanted)), text);
 
-/** Waits until the transcript has this text exactly so often as a message that was sent. */
+/** Waits until the transcript has exactly this many sent messages with this text. */
 export const untilCount = (page, text, times = 1) => untilTrue(page, `${times} times: ${text}`,
   (wanted, often) =>
     [...document.querySelectorAll('[role=log] .line[data-author]')]

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 
 import { handOver, inTime, say, scene, untilCount, untilShown, untilTrue } from './support.mjs';
 
-/** More than the connections that a browser has for a host. */
+/** More tabs than a browser has connections for a host. */
 const MANY = 12;
-/** More than a customer may have streams. */
+/** More tabs than a customer may have streams. */
 const CROWD = 8;
 
 /** Opens further tabs, and waits until each of them shows the conversation. */

@@ -89,7 +89,7 @@ scene('scrolled up, an arrival does not move the view', async (stage, page) => {
   }
   await untilCount(page, 'line 30');
   const view = () => page.$eval('#scroller', (it) => [it.scrollTop, it.scrollHeight]);
-  // The page learns of another place with the next frame, as of a scrollbar that is dragged.
+  // The page learns of the new position with the next frame, as if the scrollbar was dragged.
   const scrollTo = async (top) => {
     await page.$eval('#scroller', (it, to) => { it.scrollTop = to; }, top);
     await page.evaluate(() => new Promise((done) => {

@@ -11,7 +11,7 @@ import { BUTTON, openPanel, untilClosed, untilPanel, untilUnfocused, untilUnread
 const ASK = 'I want to talk to a human';
 const EARLIER = JSON.parse(readFileSync(new URL('../fixtures/widget/earlier.json', import.meta.url), 'utf8'));
 
-/** The saved files whose paths begin so, for the pages of this shop. */
+/** The saved files whose paths begin with one of `begins`, for the pages of this shop. */
 const earlier = (stage, ...begins) => Object.fromEntries(Object.entries(EARLIER)
   .filter(([path]) => begins.some((begin) => path.startsWith(begin)))
   .map(([path, { type, text }]) => [path, { type, text: text.replace('http://shop.example', stage.shop.origin) }]));

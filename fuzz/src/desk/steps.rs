@@ -259,7 +259,7 @@ impl World {
     fn restart(&mut self, choices: &mut Choices) {
         self.edges.disk.dies = Some(Death::of(choices));
         if self.turn().is_ok() {
-            // There was no commit at which the process could die.
+            // The turn had no commit at which the process could die.
             self.edges.disk.dies = None;
         }
         self.edges.wires = [const { None }; WIRES];
@@ -315,7 +315,7 @@ impl World {
                 _ => None,
             });
             assert!(unanswered.is_none_or(|lines| lines == story.owed.lines()), "{story:?}");
-            // Each customer who waits or talks stands in each list once.
+            // Checks that every list has each customer who waits or talks once.
             let stands = rows.iter().filter(|row| row.to_string().starts_with(&number)).count();
             let owners = self.seats.iter().filter(|seat| self.desk.is_own(**seat, story.id));
             let agents: BTreeSet<_> = owners.map(|seat| self.desk.agent_at(*seat)).collect();

@@ -79,7 +79,8 @@ impl Edges {
         let session = sessions.get(self.id).expect("the customer has a session");
         let owed: Vec<Entry> = session.undelivered().filter_map(|n| self.own_entry(n)).collect();
         let goes_on = matches!(self.state(), State::Queued | State::Active);
-        // Each new conversation has another id: a restart forgets why the last one began.
+        // Each new conversation gets a new id, because a restart forgets why the last conversation
+        // began.
         let id = ConversationId::new([self.id.bytes()[0].wrapping_add(1); 16]);
         let fresh = Fresh { id, secret: Secret::new([10; 32]), seed: 3 };
         let journal = &self.disk.journal;

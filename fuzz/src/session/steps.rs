@@ -225,7 +225,7 @@ impl World {
     fn restart(&mut self, choices: &mut Choices) {
         self.edges.disk.dies = Some(Death::of(choices));
         if self.turn().is_ok() {
-            // There was no commit at which the process could die.
+            // The turn had no commit at which the process could die.
             self.edges.disk.dies = None;
         }
         self.come_back();

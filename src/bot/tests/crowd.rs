@@ -133,7 +133,7 @@ fn ticket_of(request: &str) -> u64 {
 #[test]
 fn when_the_bot_refuses_500_customers_hear_within_5_s() {
     let url = format!("http://{}", silent_address(9));
-    // With the times of the program, not those of tests.
+    // With the program's time limits, not the shorter ones of tests.
     let crowd = Crowd::new(Config::new(&url, None).unwrap());
     let since = Instant::now();
     (1..=500).for_each(|ticket| crowd.ask(ticket, &format!("c{ticket}"), "hello"));
@@ -181,7 +181,7 @@ fn three_conversations_that_time_out_mark_the_bot_down() {
     crowd.give_back(61, "c61");
     let failed = crowd.take(10);
     assert!(failed.values().all(is_down) && !failed.contains_key(&51), "{failed:?}");
-    assert!(failed[&61].as_ref().unwrap_err().is_refusal(), "its lines are told later");
+    assert!(failed[&61].as_ref().unwrap_err().is_refusal(), "the bot did not act on its lines");
     assert!(matches!(crowd.next(), (51, Err(Fault::Slow { .. }))));
     assert_eq!(fake.connections(), 51 - unsent);
 }
@@ -243,7 +243,7 @@ fn no_question_is_sent_twice_whatever_the_bot_does() {
     asked.sort();
     asked.dedup();
     assert_eq!((asked.len(), sent), (sent, 300 - unsent), "each message is sent once, or never");
-    assert_eq!(fake.connections(), sent, "no connection is used again, also one that is kept open");
+    assert_eq!(fake.connections(), sent, "no connection is used again, even if it is kept open");
 }
 
 #[test]

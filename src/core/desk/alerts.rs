@@ -124,7 +124,8 @@ impl Desk {
         agents.chain(self.alerts.next).min()
     }
 
-    /// The number in the title at this seat: customers who wait for its agent, and unread lines.
+    /// The number in the terminal's title at this seat: the customers who wait for its agent, plus
+    /// the agent's unread lines.
     pub fn attention_at(&self, seat: SeatId) -> u32 {
         let Some(agent) = self.team.agent_at(seat) else { return 0 };
         let waiting = u32::try_from(self.waiting_for(agent)).unwrap_or(u32::MAX);
@@ -176,7 +177,7 @@ mod tests {
     use crate::core::clock::Now;
 
     #[test]
-    fn thirty_who_come_at_once_are_one_call_which_is_repeated_until_nobody_needs_the_agent() {
+    fn thirty_customers_at_once_cause_one_call_which_is_repeated_until_nobody_needs_the_agent() {
         let (start, every) = (Instant::now(), Duration::from_secs(60));
         let at = |time: Duration| Now { clock: start + time, wall: 0 };
         let mut alerts = Alerts::new(every);
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_taken_before_the_call_causes_none() {
+    fn a_customer_who_is_accepted_before_the_call_causes_none() {
         let now = Now { clock: Instant::now(), wall: 0 };
         let mut alerts = Alerts::new(Duration::from_secs(60));
         alerts.note(now);

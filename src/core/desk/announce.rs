@@ -31,7 +31,7 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let is_live = conversation.controls.phase().is_with_desk();
         if said.author == Author::User {
-            // The journal counts every line behind a request, too.
+            // The journal also counts every line after a request.
             conversation.note_new_line(&said.text, now);
             if let Some(owner) = conversation.agent() {
                 self.note_lines(owner, id, 1, now);
@@ -111,7 +111,7 @@ impl Desk {
         }
     }
 
-    /// Whether the latest control of the customer's answers a `requeue` of this desk.
+    /// Whether the customer's latest control answers a `requeue` of this desk.
     fn is_requeued(&self, id: ConversationId) -> bool {
         let answered = self.conversations[id].controls.answered();
         answered.is_some_and(|answered| answered.ask == Ask::Requeue)
@@ -169,8 +169,8 @@ impl Desk {
     }
 
     fn announce_active(&mut self, id: ConversationId, now: Now) {
-        // An `accepted` may answer a control that only the customer has. It moves no focus, and
-        // gets no greeting.
+        // An `accepted` may answer a control that only the customer has. Then it moves no focus,
+        // and the desk sends no greeting.
         let accepted_by = match self.conversations[id].controls.answered() {
             Some(Pending { ask: Ask::Accept { by }, .. }) => Some(by),
             _ => None,
@@ -212,21 +212,21 @@ impl Desk {
         self.void_offer(id);
     }
 
-    /// Shows the state of a conversation that somebody waits or talks in, and then the messages
-    /// that waited for it.
+    /// Shows the state of a conversation whose customer waits or talks, and then the messages that
+    /// waited for that state.
     fn tell_state_and_withheld(&mut self, id: ConversationId) {
         self.tell_state(id, None);
         let last = self.conversations[id].delivery.received();
         let has_withheld = self.tell_withheld(id, last, false);
-        // A program counts none at the beginning of a `queued` (docs/JSON.md), and a customer who
-        // waits again is owed what they were owed before.
+        // A program that reads `queued` starts its count at 0 (docs/JSON.md), but a customer who
+        // waits again is still owed the answers from before.
         let is_counted = has_withheld || self.conversations[id].controls.phase() == Phase::Queued;
         if is_counted && self.conversations[id].owed().lines() > 0 {
             self.tell_unanswered(id);
         }
     }
 
-    /// Shows the messages that waited for a state, up to number `last`. Returns whether there are
+    /// Shows the messages up to number `last` that waited for a state. Returns whether there are
     /// any.
     fn tell_withheld(&mut self, id: ConversationId, last: Number, history: bool) -> bool {
         let conversation = self.conversations.get_mut(id);
@@ -300,7 +300,7 @@ impl Desk {
         self.tell(id, report);
     }
 
-    /// Shows from where the customer uses a gateway, if that is known.
+    /// Shows the page on which a gateway's customer is, if it is known.
     fn tell_page(&mut self, id: ConversationId) {
         let conversation = &self.conversations[id];
         let Some(page) = conversation.page.as_deref().cloned() else { return };
@@ -308,11 +308,11 @@ impl Desk {
         self.tell(id, Report::Page { conversation: id, ordinal, customer, page });
     }
 
-    /// The customer uses a gateway from there. The agent is shown this with the state, and later
-    /// when it changes (docs/PROTOCOL.md, "page").
+    /// Learns the page on which a gateway's customer is. The agent sees it with the state, and
+    /// again when it changes (docs/PROTOCOL.md, "page").
     pub(super) fn learn_page(&mut self, id: ConversationId, mut page: Page, now: Now) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
-        // Who says that the identity was checked may be anybody.
+        // Anybody could claim that the identity was checked.
         if !conversation.is_trusted {
             page.identity = None;
         }
@@ -324,7 +324,7 @@ impl Desk {
         if let Some(record) = renamed {
             self.journal(id, record);
         }
-        // The page can say that a customer in the queue is a blocked one.
+        // The page can show that a customer in the queue is blocked.
         if is_news && waits && self.turn_away(id, self.queue.has(id), now) {
             return;
         }

@@ -1,5 +1,5 @@
-//! How many customers an agent may have, and whom the desk itself gives them: `--auto-accept`,
-//! `--assign longest-idle` and `--answer-within`.
+//! How many customers an agent may have, and how the desk itself gives customers to agents:
+//! `--auto-accept`, `--assign longest-idle` and `--answer-within`.
 
 use crate::core::clock::Now;
 use crate::core::report::{AgentRefusal, Presence};
@@ -44,7 +44,7 @@ impl Desk {
         Err(AgentRefusal::Full { agent: self.agent_name(agent), most: self.options.max_active })
     }
 
-    /// Gives customers who wait to agents who are free, if the desk is to do that.
+    /// With `--assign longest-idle`, gives waiting customers to agents who are free.
     pub(super) fn assign(&mut self, now: Now) {
         if !self.assigns() {
             return;
@@ -82,8 +82,8 @@ impl Desk {
         None
     }
 
-    /// Whom a customer of this group is assigned to: the agent who had them, else the one who got a
-    /// customer the longest ago.
+    /// The agent to whom the desk assigns a customer of this group: the agent who had them before,
+    /// or else the agent who has had no new customer for the longest time.
     fn agent_for(&self, id: ConversationId, group: GroupId) -> Option<AgentId> {
         let may = |agent: &AgentId| {
             self.groups.is_for(group, *agent)
@@ -96,7 +96,7 @@ impl Desk {
         })
     }
 
-    /// The agent to whom the desk gave this conversation is to answer in time.
+    /// Sets the time by which the agent to whom the desk gave this conversation must answer.
     pub(super) fn expect_answer(&mut self, id: ConversationId, now: Now) {
         let Some(within) = self.options.answer_within else { return };
         if let Some(conversation) = self.conversations.get_mut(id) {

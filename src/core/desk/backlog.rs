@@ -63,8 +63,8 @@ impl Backlog {
         self.entries_elsewhere
     }
 
-    /// The customer's entries up to `received` are here. If the present state is to be announced
-    /// now, it counts as announced, and this returns the phase that was announced before.
+    /// Called when the customer's entries up to `received` have arrived. If the present state is
+    /// to be announced now, counts it as announced, and returns the phase that was announced before.
     pub(super) fn announce(&mut self, controls: &Controls, received: Number) -> Option<Phase> {
         let present = (controls.phase(), controls.request());
         if received < self.newest_at_hello || self.announced_state == present {
@@ -73,8 +73,9 @@ impl Backlog {
         Some(std::mem::replace(&mut self.announced_state, present).0)
     }
 
-    /// The customer's message `number`, of `size` bytes, arrived. Answers which messages to show
-    /// now: a message of a state that is not announced yet waits for the announcement.
+    /// Called when the customer's message `number`, of `size` bytes, has arrived. Returns the
+    /// messages to show now: a message that belongs to a state that is not announced yet waits for
+    /// the announcement.
     pub(super) fn arrive(
         &mut self,
         controls: &Controls,
@@ -99,7 +100,7 @@ impl Backlog {
         Some(first..=number)
     }
 
-    /// The messages that wait, up to number `last`, wait no more.
+    /// Returns the waiting messages up to number `last`, which wait no more.
     pub(super) fn release(&mut self, last: Number) -> Option<RangeInclusive<Number>> {
         let first = std::mem::take(&mut self.first_withheld);
         self.withheld_bytes = 0;

@@ -19,7 +19,7 @@ impl Connections {
         self.strangers.insert(conn, address);
     }
 
-    /// A stranger says hello and is a stranger no more. Answers where they come from.
+    /// Removes a stranger who says hello. Returns their address.
     pub(super) fn take_stranger(&mut self, conn: Conn) -> Option<Address> {
         self.strangers.remove(&conn)
     }
@@ -34,7 +34,7 @@ impl Connections {
         self.customers.get(&conn).copied()
     }
 
-    /// A connection is gone. Answers its conversation, if it was a customer's.
+    /// Removes a connection. Returns its conversation, if it was a customer's.
     pub(super) fn close(&mut self, conn: Conn) -> Option<ConversationId> {
         self.strangers.remove(&conn);
         self.customers.remove(&conn)

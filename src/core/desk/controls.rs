@@ -58,21 +58,21 @@ pub(super) struct Pending {
 /// What a control of this desk asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
-    /// The desk wants the customer.
+    /// To get the customer.
     Accept {
         /// The seat that asked; `None`: the desk by itself, for every customer or to end it.
         by: Option<SeatId>,
     },
-    /// The agent wants to give the customer back to the bot.
+    /// To give the customer back to the bot.
     HandBack,
-    /// The agent wants to close the conversation.
+    /// To close the conversation.
     Close,
-    /// The agent has left, and the customer is to wait again.
+    /// To let the customer wait again, because their agent has left.
     Requeue,
 }
 
 impl Ask {
-    /// What this entry of the desk's asks for, if it is a control.
+    /// What this entry of the desk asks for, if it is a control.
     fn of(body: &Body) -> Option<Ask> {
         match body {
             Body::Accept { .. } => Some(Ask::Accept { by: Some(SeatId::TERMINAL) }),
@@ -177,8 +177,8 @@ impl Controls {
         }
     }
 
-    /// Whether a new entry of the customer's may answer the control that it names. An `of` with
-    /// this desk's id must name its pending control, or a control that only the customer has
+    /// Whether a new entry of the customer may answer the control that it names. An `of` with this
+    /// desk's id must name its pending control, or a control that only the customer has
     /// (docs/PROTOCOL.md, "Bodies"). The latter have numbers up to `highest_lost`.
     pub(super) fn may_answer(&self, desk: DeskId, entry: &Entry, highest_lost: Number) -> bool {
         let is_refused = matches!(entry.body, Body::Refused { .. });
@@ -190,19 +190,19 @@ impl Controls {
         of.desk != desk || is_lost || is_pending
     }
 
-    /// Whether the customer's next entry may be this one: behind `closed` only a body that changes
+    /// Whether the customer's next entry may be this one: after `closed` only a body that changes
     /// no state may follow (docs/PROTOCOL.md, "States, and who decides").
     pub(super) fn may_follow(&self, entry: &Entry) -> bool {
         let changes_nothing = matches!(entry.body, Body::Refused { .. } | Body::Unknown(_));
         self.end == 0 || changes_nothing && entry.number <= self.end + AFTER_CLOSED_MAX
     }
 
-    /// Learns from an entry of the customer's what the state is now, and whether it answers or
-    /// voids this desk's pending control. `desk` is this desk.
+    /// Takes from an entry of the customer what the state is now, and whether it answers or voids
+    /// this desk's pending control. `desk` is this desk.
     pub(super) fn learn(&mut self, desk: DeskId, entry: &Entry) {
         match &entry.body {
             // docs/PROTOCOL.md, "States, and who decides": `closed` is the end. A journal of
-            // release 0.1.0 may have controls behind it.
+            // release 0.1.0 may have controls after it.
             body if self.end > 0 && !matches!(body, Body::Refused { .. }) => return,
             Body::Requested(request) => {
                 self.phase = Phase::Queued;

@@ -1,5 +1,5 @@
-//! One conversation, as this desk knows it. Its parts keep their own rules; here is what two of
-//! them decide together.
+//! One conversation, as this desk knows it. Its parts keep their own rules; this file has the rules
+//! that need more than one part.
 
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ use super::undo::Planned;
 pub struct Former {
     /// Its number.
     pub ordinal: u32,
-    /// When its last entry came; 0: this is not known any more.
+    /// When its last entry came; 0 if that is no longer known.
     pub left_at: Millis,
     /// The last note in it.
     pub note: Option<String>,
@@ -46,7 +46,7 @@ pub(super) struct Conversation {
     pub(super) secret: [u8; 32],
     /// The customer's name, as the latest hello gave it.
     pub(super) name: Option<Box<str>>,
-    /// From where the customer uses a gateway, if they do.
+    /// The page on which the customer is, if they use a gateway.
     pub(super) page: Option<Box<Page>>,
     pub(super) controls: Controls,
     pub(super) backlog: Backlog,
@@ -62,41 +62,41 @@ pub(super) struct Conversation {
     pub(super) is_turned_away: bool,
     /// The customer's connection, while there is one.
     pub(super) connection: Option<Conn>,
-    /// The customer of a gateway has left its pages. What is for them goes over the connection all
-    /// the same.
+    /// The customer of a gateway has left its pages. The desk still sends everything for them over
+    /// the connection.
     pub(super) has_left_page: bool,
     pub(super) link_notices: LinkNotices,
-    /// Whether the customer types, and when the customer was told last that the agent does.
+    /// Whether the customer types, and when the desk last told the customer that the agent types.
     pub(super) typing: Typing,
     /// The agent who has the conversation while it is active, or is accepting it; `None`: its
-    /// customer was given back to the queue. The roster sets it, because it keeps whom each has.
+    /// customer was given back to the queue. Only the roster sets this, because it keeps the
+    /// conversations of each agent.
     owner: Option<AgentId>,
     /// The desk assigned the conversation to its owner, who is to answer by this time.
     pub(super) answer_by: Option<Instant>,
     /// The agent has asked the customer to be patient.
     pub(super) is_on_hold: bool,
-    /// How agents have marked the conversation.
+    /// The tags that agents gave the conversation.
     pub(super) tags: Box<[Box<str>]>,
-    /// Whom the owner has offered the conversation, until they take it.
+    /// The offer of the conversation to another agent, until that agent accepts it.
     pub(super) offer: Option<Box<Offer>>,
     /// How the conversation ends soon, if nobody undoes that.
     pub(super) planned: Option<Box<Planned>>,
-    /// Whether the customer's side understands who of the agents is there (docs/PROTOCOL.md,
-    /// "agent").
+    /// Whether the customer's side understands `agent` messages (docs/PROTOCOL.md, "agent").
     pub(super) knows_agents: bool,
-    /// Whether the customer's side understands that the customer is to wait again.
+    /// Whether the customer's side understands `requeue`, which lets the customer wait again.
     pub(super) knows_requeue: bool,
     /// Whether the customer's side lets the desk end the conversation while the customer waits.
     pub(super) may_end_queued: bool,
     /// The slot that the conversation takes, if it takes one.
     pub(super) slot: Option<Slot>,
-    /// What the customer is owed.
+    /// The lines of the customer that have no answer.
     owed: Owed,
-    /// Lines of those that a `/wait` of a script has taken.
+    /// How many of these lines a script's `/wait` has taken.
     taken_lines: u32,
     /// Whether the desk's send list has this conversation.
     is_on_send_list: bool,
-    /// How long no entry was journaled.
+    /// For how long no entry was journaled.
     idle: Idle,
     /// The desk gave the customer up, because they were away for too long. A hello ends that.
     is_asleep: bool,
@@ -172,7 +172,8 @@ impl Conversation {
         conversation
     }
 
-    /// Whether the customer is connected: there is a connection, and the customer at its end.
+    /// Whether the customer is connected: there is a connection, and the customer has not left the
+    /// gateway's pages.
     pub(super) fn is_connected(&self) -> bool {
         self.has_connection() && !self.has_left_page
     }
@@ -189,7 +190,7 @@ impl Conversation {
         self.typing.stop();
     }
 
-    /// What the customer is owed.
+    /// The lines of the customer that have no answer.
     pub(super) fn owed(&self) -> &Owed {
         &self.owed
     }
@@ -230,17 +231,17 @@ impl Conversation {
         self.is_asleep = true;
     }
 
-    /// The customer says hello. Answers whether the desk had given them up.
+    /// Called when the customer says hello. Returns whether the desk had given them up.
     pub(super) fn wake(&mut self) -> bool {
         std::mem::take(&mut self.is_asleep)
     }
 
-    /// The desk puts the conversation on its send list. False if it is there already.
+    /// Puts the conversation on the desk's send list. False if it is there already.
     pub(super) fn join_send_list(&mut self) -> bool {
         !std::mem::replace(&mut self.is_on_send_list, true)
     }
 
-    /// The desk takes the conversation off its send list.
+    /// Takes the conversation off the desk's send list.
     pub(super) fn leave_send_list(&mut self) {
         self.is_on_send_list = false;
     }
@@ -260,7 +261,7 @@ impl Conversation {
         self.delivery.take_ack().map(|number| Due::Ack { conn, number })
     }
 
-    /// Learns from a control of the customer's that is new.
+    /// Learns from a new control of the customer.
     pub(super) fn learn_control(&mut self, desk: DeskId, entry: &Entry, now: Now) {
         let request = self.controls.request();
         self.controls.clear_answered();
@@ -272,14 +273,14 @@ impl Conversation {
     }
 
     /// Whether this entry answers a control that it may answer, or none (docs/PROTOCOL.md,
-    /// "Bodies"). True for every entry that the desk has already: that one is compared with the
+    /// "Bodies"). True for every entry that the desk has already, because it is compared with the
     /// journal.
     pub(super) fn may_answer(&self, desk: DeskId, entry: &Entry) -> bool {
         entry.number <= self.delivery.received()
             || self.controls.may_answer(desk, entry, self.own.highest_lost())
     }
 
-    /// Whether an entry may follow, if it is the customer's next one.
+    /// Whether this entry may be the customer's next one.
     pub(super) fn may_follow(&self, entry: &Entry) -> bool {
         entry.number != self.delivery.received() + 1 || self.controls.may_follow(entry)
     }
@@ -296,7 +297,7 @@ impl Conversation {
         self.controls.phase() == Phase::Active && !self.is_asleep
     }
 
-    /// The conversation that the customer had before, for whoever is told that they are back.
+    /// The conversation that the customer had before, for the agents who read that they are back.
     pub(super) fn earlier(&self) -> Option<Earlier> {
         let Former { ordinal, left_at, note, .. } = self.former.as_deref()?.clone();
         let ago = self.owed.asked_at().saturating_sub(left_at);
@@ -304,7 +305,7 @@ impl Conversation {
         Some(Earlier { ordinal, ago, note })
     }
 
-    /// How agents have marked the conversation.
+    /// The tags that agents gave the conversation.
     pub(super) fn tags(&self) -> Vec<String> {
         self.tags.iter().map(|tag| tag.to_string()).collect()
     }
@@ -314,8 +315,8 @@ impl Conversation {
         self.owner
     }
 
-    /// Another agent has the conversation, or nobody. Returns who had it. Only the roster calls
-    /// this.
+    /// Gives the conversation to another agent, or to nobody. Returns who had it. Only the roster
+    /// calls this.
     pub(super) fn set_owner(&mut self, owner: Option<AgentId>) -> Option<AgentId> {
         std::mem::replace(&mut self.owner, owner)
     }
@@ -352,8 +353,8 @@ impl Conversation {
         is_kept && (self.is_queued() || self.is_unowned())
     }
 
-    /// Whether an agent may take the customer now, and the customer hears of it at once. One who
-    /// withdrew within a backlog stays in the queue until the backlog is complete.
+    /// Whether an agent may take the customer now, and the customer would hear of it at once. A
+    /// customer who withdrew within a backlog stays in the queue until the backlog is complete.
     pub(super) fn is_ready(&self) -> bool {
         self.is_connected() && self.is_up_for_accept()
     }
@@ -386,14 +387,14 @@ impl Conversation {
         if self.is_asleep { State::Closed } else { self.controls.phase().state() }
     }
 
-    /// The customer has this name from now on. Returns what the journal must get of it.
+    /// Renames the customer. Returns the record for the journal, if the name is new.
     pub(super) fn rename(&mut self, name: Option<String>) -> Option<Record> {
         let is_news = self.ordinal > 0 && self.name.as_deref() != name.as_deref();
         self.name = name.as_deref().map(Into::into);
         is_news.then_some(Record::Begun { secret: self.secret, name })
     }
 
-    /// What the customer is called at this desk.
+    /// The customer's name at this desk.
     pub(super) fn called(&self, id: ConversationId) -> String {
         names::called(self.name.as_deref(), id)
     }

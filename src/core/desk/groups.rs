@@ -1,7 +1,7 @@
 //! Departments: which agents may serve a waiting customer.
 //!
-//! Customers whom the same agents serve stand in one **group**: an agent is called for a group, the
-//! desk assigns from it, and positions are counted in it. Every agent serves the customers without
+//! Customers whom the same agents serve are in one **group**: the desk calls agents for a group,
+//! assigns its customers, and counts positions within it. Every agent serves the customers without
 //! a department. So a desk whose agents name no departments has one group.
 //!
 //! ```text
@@ -13,7 +13,7 @@
 //!         one of them is here, or nobody waits
 //! ```
 //!
-//! The customers of an open group are for all agents. The 60 s begin again when one of the group's
+//! The customers of an open group are for all agents. The 60 s begin again after one of the group's
 //! agents was here or nobody waited.
 
 use std::time::{Duration, Instant};
@@ -143,7 +143,7 @@ impl Desk {
         groups.map(|group| self.queue.waiting_in(group)).sum()
     }
 
-    /// The first in the queue of those who wait for this agent.
+    /// The first customer in the queue who waits for this agent.
     pub(super) fn first_for(&self, agent: AgentId) -> Option<ConversationId> {
         let mut queued = self.queue.in_groups();
         queued.find(|(_, group)| self.groups.is_for(*group, agent)).map(|(id, _)| id)

@@ -1,4 +1,5 @@
-//! A customer's side says hello: whether the desk accepts it, and from which numbers both go on.
+//! What the desk does with a hello: whether it accepts the hello, and from which numbers both sides
+//! go on.
 //!
 //! Rules: docs/PROTOCOL.md, "hello" and "welcome".
 
@@ -31,7 +32,7 @@ impl Desk {
             _ => Some(address),
         };
         let knows = |name: &str| hello.features.iter().any(|feature| feature == name);
-        // The address of a gateway that is not trusted says nothing of its customers.
+        // The address of an untrusted gateway says nothing about its customers.
         let is_customers_own = is_trusted || (hello.gateway.is_none() && !knows(PAGE));
         if !self.find_slot(conn, id, slot) {
             return;
@@ -100,7 +101,7 @@ impl Desk {
     /// Whether the hello comes from a gateway that this desk trusts.
     fn is_trusted(&self, hello: &Hello) -> bool {
         let Some(gateway) = &hello.gateway else { return false };
-        // How long the comparison of hashes takes tells nothing of the token.
+        // The hashes are compared, so that the time this takes reveals nothing about the token.
         let given = sha256(gateway.token.0.as_bytes());
         let is_it = |token: &Token| sha256(token.0.as_bytes()) == given;
         self.options.trusted_gateways.iter().any(is_it)
@@ -172,7 +173,7 @@ impl Desk {
         }
     }
 
-    /// Journals which of our entries only the customer has, from number `first` on, and shows it.
+    /// Journals that only the customer has our entries from number `first` on, and shows that.
     pub(super) fn remember_lost(&mut self, id: ConversationId, first: Number) {
         let lost = self.conversations[id].own.highest_lost();
         self.journal(id, Record::Held(lost));
@@ -182,7 +183,7 @@ impl Desk {
     }
 }
 
-/// Whether this is the secret of the conversation whose hash the journal has.
+/// Whether this is the secret whose hash the journal has for this conversation.
 pub fn is_secret_of(secret: &Secret, story: &Story) -> bool {
     sha256(secret.bytes()) == story.secret
 }

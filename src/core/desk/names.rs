@@ -15,14 +15,14 @@ const LISTED_MAX: usize = 20;
 /// Why a number or name leads to no conversation.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// No customer is called so.
+    /// No customer has this name.
     Nobody,
-    /// Several customers are called so.
+    /// Several customers have this name.
     Several(Fitting),
 }
 
 impl Desk {
-    /// The ordinal of the customer that `/accept` may take. Those who wait come before all others.
+    /// The ordinal of the customer that `/accept` may take. Waiting customers are preferred.
     ///
     /// # Errors
     /// When no name fits, or several do.
@@ -30,8 +30,8 @@ impl Desk {
         self.find_named(who, |known| known.is_queued() || known.is_unowned())
     }
 
-    /// The ordinal of the customer that `/switch` may go to. Those whom the agent has come before
-    /// all others.
+    /// The ordinal of the customer that `/switch` may go to. The agent's own customers are
+    /// preferred.
     ///
     /// # Errors
     /// When no name fits, or several do.
@@ -40,7 +40,7 @@ impl Desk {
         self.find_named(who, |known| agent.is_some_and(|agent| known.is_owned_by(agent)))
     }
 
-    /// The ordinal of a customer whom an agent has. They come before all others.
+    /// The ordinal of the named customer. Customers who have an agent are preferred.
     ///
     /// # Errors
     /// When no name fits, or several do.
@@ -48,20 +48,20 @@ impl Desk {
         self.find_named(who, Conversation::is_active)
     }
 
-    /// What the customers who wait and talk are called.
+    /// The names of the customers who wait or talk.
     pub fn customers_named(&self) -> Vec<String> {
         let live = self.conversations.in_order().filter(|(_, known)| known.is_live());
         live.map(|(id, known)| known.called(id)).collect()
     }
 
-    /// Whom a customer can be transferred to.
+    /// The names to which a customer can be transferred.
     pub fn agents_named(&self) -> Vec<String> {
         let names = self.team.members().map(|(_, member)| member.name.to_string());
         names.chain([QUEUE.to_owned()]).collect()
     }
 
-    /// An ordinal that this desk gave is that ordinal. Otherwise the customers that the command is
-    /// meant for come before all others.
+    /// A number that this desk has given is an ordinal. Otherwise this looks for the name, first
+    /// among the customers that the command is meant for.
     fn find_named(
         &self,
         who: &Who,
@@ -79,15 +79,15 @@ impl Desk {
             found => found,
         };
         match (found, number) {
-            // The command has an answer of its own for an ordinal that no customer has.
+            // The command itself refuses an ordinal that no customer has.
             (Err(Missing::Nobody), Some(number)) => Ok(number),
             (found, _) => found,
         }
     }
 }
 
-/// The ordinal of the one customer with this name, or else of the one whose name begins so. A
-/// number fits whole names only: it is more likely an ordinal that no customer has yet.
+/// The ordinal of the one customer with this name, or else of the one whose name begins like this.
+/// A number fits whole names only: it is more likely an ordinal that no customer has yet.
 ///
 /// # Errors
 /// When no name fits, or several do.
@@ -112,7 +112,7 @@ pub fn find(who: &Who, customers: impl Iterator<Item = (u32, String)>) -> Result
     }
 }
 
-/// What a customer is called at a desk. Sentences contain it, so it is made safe here already.
+/// A customer's name at a desk. It is cleaned here, because sentences contain it.
 pub fn called(name: Option<&str>, id: ConversationId) -> String {
     name.and_then(Name::new)
         .map_or_else(|| format!("Customer {}", id.short()), |name| name.to_string())

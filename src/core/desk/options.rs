@@ -10,13 +10,13 @@ use crate::wire::Token;
 
 use super::room;
 
-/// The agent is called again after this time.
+/// While a customer needs an agent, the desk calls again after this time.
 pub const NOTIFY_EVERY: Duration = Duration::from_secs(60);
 
 /// An agent without a seat is gone after this time.
 pub const AGENT_GRACE: Duration = Duration::from_secs(60);
 
-/// What an agent may set.
+/// The options of a desk.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The agent's name, as customers see it.
@@ -31,7 +31,7 @@ pub struct Options {
     pub customers_per_address: usize,
     /// The tokens of the gateways that the desk trusts.
     pub trusted_gateways: Vec<Token>,
-    /// The agent is called again after this time, while somebody needs them.
+    /// While a customer needs an agent, the desk calls again after this time.
     pub notify_every: Duration,
     /// The agents besides the terminal that started the desk.
     pub agents: Agents,
@@ -43,7 +43,7 @@ pub struct Options {
     pub max_active: usize,
     /// How customers get from the queue to the agents.
     pub assign: Assign,
-    /// After how long an assigned customer without an answer goes to the next agent.
+    /// An assigned customer who has no answer after this time goes to the next agent.
     pub answer_within: Option<Duration>,
     /// Whether leads do not see what other agents are typing.
     pub private_drafts: bool,
@@ -57,7 +57,8 @@ pub enum Assign {
     /// The agent who accepts them first.
     #[default]
     Pull,
-    /// The desk gives them to the agent who is here and got a customer the longest ago.
+    /// The desk gives them to the agent who is here and has had no new customer for the longest
+    /// time.
     LongestIdle,
 }
 

@@ -18,7 +18,7 @@ pub(super) struct OwnNumbers {
 }
 
 impl OwnNumbers {
-    /// After a restart, as the journal has them.
+    /// The numbers that the journal has, after a restart.
     pub(super) fn restore(last: Number, highest_lost: Number, latest_line: Number) -> OwnNumbers {
         OwnNumbers { last, highest_lost, latest_line, latest_line_since_start: 0 }
     }
@@ -56,7 +56,7 @@ impl OwnNumbers {
     }
 
     /// Only the customer has our entries up to `highest_lost`. Our journal has other entries from
-    /// number `from` on: their numbers rise above `highest_lost`. Answers by how much.
+    /// number `from` on: their numbers rise above `highest_lost`. Returns by how much they rise.
     pub(super) fn raise(&mut self, from: Number, highest_lost: Number) -> Number {
         let by = highest_lost + 1 - from;
         self.last += by;

@@ -1,4 +1,4 @@
-//! Which agent has a conversation, and the way back to the queue.
+//! Which agent has a conversation, and how it goes back to the queue.
 //!
 //! ```text
 //!   nobody (queued) ──accept──▶ one agent ──transfer──▶ another agent
@@ -7,9 +7,9 @@
 //! ```
 //!
 //! Ownership is kept at the desk alone: on the wire the conversation stays `active` while it goes
-//! from one agent to another. The desk tells the customer's side which agent is there now
-//! (docs/PROTOCOL.md, "agent"). When no agent has the conversation, the desk asks that side to let
-//! the customer wait again ("Bodies", `requeue`).
+//! from one agent to another. The desk tells the customer's side which agent is there
+//! (docs/PROTOCOL.md, "agent"). When no agent has the conversation any more, the desk asks the
+//! customer's side to let the customer wait again ("Bodies", `requeue`).
 
 use std::time::Instant;
 

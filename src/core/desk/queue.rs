@@ -2,7 +2,8 @@
 //!
 //! Rules: docs/PROTOCOL.md, "ack, seen, position, ping". A customer whose connection has been down
 //! for [`COUNTED_WITHOUT_LINK`] stays in the queue, and does not count in the others' positions. A
-//! position counts those who wait for the same agents: each customer stands in a group of `groups`.
+//! position counts only the customers who wait for the same agents: each customer is in a group
+//! (`groups`).
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -28,7 +29,7 @@ pub const COUNTED_WITHOUT_LINK: Duration = Duration::from_secs(60);
 struct Waiting {
     id: ConversationId,
     group: GroupId,
-    /// The position that the customer was told last; 0: none.
+    /// The position that the desk sent to the customer last; 0 if it sent none.
     told: u32,
 }
 
@@ -65,7 +66,7 @@ impl Queue {
         }
     }
 
-    /// A customer begins to wait behind all others.
+    /// A customer begins to wait, after all others.
     pub(super) fn push(&mut self, id: ConversationId, group: GroupId) {
         self.customers.push_back(Waiting { id, group, told: 0 });
         *self.count_in(group) += 1;
@@ -78,7 +79,7 @@ impl Queue {
         self.note_moved(0);
     }
 
-    /// The customers stand in these groups from now on, in the order of the queue.
+    /// Sets the group of each customer, in the order of the queue.
     pub(super) fn set_groups(&mut self, groups: Vec<GroupId>) {
         self.in_group.clear();
         for (at, group) in groups.into_iter().enumerate() {
@@ -88,7 +89,7 @@ impl Queue {
         self.note_moved(0);
     }
 
-    /// This customer stands in this group from now on.
+    /// Moves this customer to another group.
     pub(super) fn set_group(&mut self, id: ConversationId, group: GroupId) {
         let Some(at) = self.index_of(id) else { return };
         let former = std::mem::replace(&mut self.customers[at].group, group);
@@ -97,7 +98,7 @@ impl Queue {
         self.note_moved(at);
     }
 
-    /// Takes a conversation out of the queue, if it is there. Those behind it have moved up.
+    /// Takes a conversation out of the queue, if it is there. The customers after it move up.
     pub(super) fn remove(&mut self, id: ConversationId) {
         let Some(at) = self.index_of(id) else { return };
         if let Some(Waiting { group, .. }) = self.customers.remove(at) {
@@ -149,8 +150,8 @@ impl Queue {
         !self.uncounted_customers.contains(&id)
     }
 
-    /// The position of a queued customer: 1, and one more for each of their group who counts before
-    /// them.
+    /// The position of a queued customer: 1, plus the number of customers before them in their
+    /// group who count.
     pub(super) fn position(&self, id: ConversationId) -> Option<u32> {
         let at = self.index_of(id)?;
         let group = self.customers[at].group;
@@ -174,8 +175,8 @@ impl Queue {
         })
     }
 
-    /// The positions that changed and are to be sent now. There are some once a second at most, so
-    /// that a customer who comes and goes all the time causes few messages to the others.
+    /// The positions that changed and are to be sent now. This returns some at most once a second,
+    /// so that a customer who comes and goes all the time causes few messages to the others.
     fn take_moved(&mut self, now: Now) -> Vec<(ConversationId, u32)> {
         if now.clock < self.next_sending {
             return Vec::new();
@@ -185,7 +186,7 @@ impl Queue {
         let positions: Vec<_> = self.positions().map(|(.., position)| position).collect();
         let mut moved = Vec::new();
         for (waiting, position) in self.customers.iter_mut().zip(positions).skip(first) {
-            // Customers of other groups may stand where they stood.
+            // The positions of customers in other groups may not have changed.
             if std::mem::replace(&mut waiting.told, position) != position {
                 moved.push((waiting.id, position));
             }
@@ -193,7 +194,7 @@ impl Queue {
         moved
     }
 
-    /// The position of a queued customer, who is told it now.
+    /// The position of a queued customer. The caller sends it to them now.
     fn tell_position(&mut self, id: ConversationId) -> Option<u32> {
         let position = self.position(id)?;
         let at = self.index_of(id)?;
@@ -214,7 +215,7 @@ impl Queue {
         self.note_moved(0);
     }
 
-    /// A queued customer is not connected: they count for [`COUNTED_WITHOUT_LINK`] longer.
+    /// A queued customer is no longer connected: they count for another [`COUNTED_WITHOUT_LINK`].
     fn begin_absence(&mut self, id: ConversationId, now: Now) {
         if let Entry::Vacant(free) = self.count_ends.entry(id) {
             let until = *free.insert(now.clock + COUNTED_WITHOUT_LINK);
@@ -222,7 +223,7 @@ impl Queue {
         }
     }
 
-    /// Customers whose connection has been down for too long count no more.
+    /// From now on, customers whose connection has been down for too long do not count.
     pub(super) fn stop_counting(&mut self, now: Now) {
         let mut has_news = false;
         while let Some((until, id)) = self.upcoming_ends.first().copied()
@@ -283,7 +284,7 @@ impl Desk {
         }
     }
 
-    /// Looks whether a queued customer is without a connection now.
+    /// Checks whether a queued customer has lost their connection.
     pub(super) fn watch(&mut self, id: ConversationId, now: Now) {
         let Some(conversation) = self.conversations.get(id) else { return };
         let is_queued = conversation.backlog.announced() == Phase::Queued;

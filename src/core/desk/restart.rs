@@ -1,5 +1,5 @@
-//! What the desk reads from the journal: after a restart the customers whom it waits for, and later
-//! each customer who had left memory and says hello again.
+//! What the desk reads from the journal: after a restart all unfinished conversations, and later
+//! the conversation of each customer who had left memory and says hello again.
 //!
 //! A stranger may begin and end conversations all day. So a conversation that is over, and whose
 //! customer has all lines that an agent typed, leaves memory (`forget`). At the next hello it is
@@ -51,7 +51,7 @@ impl Desk {
         if let Some(focus) = restart.focus.filter(is_own) {
             desk.team.go_to(SeatId::TERMINAL, focus);
         }
-        // Nobody knows what an agent has read of what has no answer.
+        // Nobody knows which of the unanswered lines an agent has read.
         let unread: Vec<_> = desk.conversations.active().collect();
         for id in unread {
             let conversation = &desk.conversations[id];
@@ -65,7 +65,7 @@ impl Desk {
         desk
     }
 
-    /// Whether this conversation is in memory. Of one that is not, the journal may have a story.
+    /// Whether this conversation is in memory. If it is not, the journal may still have it.
     pub fn knows(&self, id: ConversationId) -> bool {
         self.conversations.get(id).is_some()
     }
@@ -75,7 +75,7 @@ impl Desk {
         let mut conversation = Conversation::restore(self.id, story, now);
         conversation.set_owner(self.team.owner(&story.owner));
         self.conversations.insert(story.id, conversation);
-        // The agent who had put the customer on hold may be no agent any more.
+        // The agent who had put the customer on hold may have been revoked.
         if self.conversations[story.id].agent().is_none() {
             self.forget_hold(story.id, false);
         }
@@ -105,7 +105,7 @@ impl Desk {
         self.tell_void_offers(SeatId::TERMINAL);
     }
 
-    /// The state of every live conversation, and what its customer is owed.
+    /// The state of every live conversation, and how many of its customer's lines have no answer.
     pub fn states(&self) -> Vec<(ConversationId, Report)> {
         let positions: HashMap<_, _> =
             self.queue.positions().map(|(id, _, position)| (id, position)).collect();
@@ -123,7 +123,7 @@ impl Desk {
     }
 }
 
-/// Where in the journal the customer's latest request is: the queue has the order of these.
+/// Where in the journal the customer's latest request is. The queue is sorted by this.
 fn offset_of_request(story: &Story) -> Offset {
     let is_request = |line: &&Line| {
         let is_requested = |body: &Body| matches!(body, Body::Requested { .. });

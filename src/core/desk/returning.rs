@@ -1,9 +1,9 @@
 //! When a customer comes back, the desk at first calls only the agent who had them before.
 //!
-//! Any other agent may still accept the customer. The other agents are called after
-//! [`CALLED_ALONE_FOR`], or when that agent is no longer here, if the customer still waits. With
-//! `--assign longest-idle` the desk calls nobody: it gives the customer to that agent, if the agent
-//! is free (`assign`).
+//! Any other agent may still accept the customer. If the customer still waits after
+//! [`CALLED_ALONE_FOR`], or when that agent leaves, the desk calls the other agents. With `--assign
+//! longest-idle` the desk calls nobody: it gives the customer to that agent, if the agent is free
+//! (`assign`).
 
 use std::time::{Duration, Instant};
 

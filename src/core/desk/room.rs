@@ -1,8 +1,8 @@
 //! How many customers the desk has slots for, in all and from one address. A customer who finds no
 //! slot is asked to come back later (docs/PROTOCOL.md, "How much a desk takes").
 //!
-//! A customer who is connected, waits or talks takes a slot, and keeps it: who has one is always
-//! let in again.
+//! A customer takes a slot while they are connected, wait or talk. The desk always lets a customer
+//! in again who still has a slot.
 
 use std::collections::HashMap;
 
@@ -11,14 +11,14 @@ use crate::wire::{Address, Conn, ConversationId, Message};
 
 use super::{Desk, Options};
 
-/// Slots, unless the agent says otherwise.
+/// Slots, unless the command line says otherwise.
 pub const CUSTOMERS: usize = 3_000;
-/// Slots for customers from one address, unless the agent says otherwise.
+/// Slots for customers from one address, unless the command line says otherwise.
 pub const CUSTOMERS_PER_ADDRESS: usize = 256;
 /// A customer who finds no slot is asked to come back after this many seconds at the soonest.
 pub const RETRY_FIRST: u32 = 5;
-/// The seconds differ from customer to customer, by less than this, so that they do not come back
-/// together.
+/// The seconds differ from customer to customer by less than this, so that the customers do not all
+/// come back at once.
 pub const RETRY_SPREAD: u32 = 25;
 
 /// The slots that are taken.
@@ -34,7 +34,7 @@ pub(super) struct Room {
 pub(super) type Slot = Option<Address>;
 
 impl Room {
-    /// Whether there is a slot for one more from there.
+    /// Whether there is one more slot for this address.
     fn is_free(&self, slot: Slot, options: &Options) -> bool {
         let from_there = slot.and_then(|address| self.slots_taken_from.get(&address).copied());
         let from_there = from_there.unwrap_or(0);
@@ -60,7 +60,7 @@ impl Room {
         }
     }
 
-    /// The seconds after which the next customer without a slot is to come back.
+    /// After how many seconds to ask the next customer without a slot to come back.
     fn next_retry(&mut self) -> u32 {
         let retry = RETRY_FIRST + self.busy_count % RETRY_SPREAD;
         self.busy_count = self.busy_count.wrapping_add(1);
@@ -99,7 +99,8 @@ impl Desk {
         self.room.take(slot);
     }
 
-    /// The customer is not connected: they have a slot as long as they wait or talk.
+    /// Called when the customer is not connected. They keep their slot only while they wait or
+    /// talk.
     pub(super) fn review_slot(&mut self, id: ConversationId) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let is_live = conversation.is_live();

@@ -1,8 +1,8 @@
 //! The conversations that a desk has in memory: by id, by ordinal, and which of them the desk's
 //! agents have.
 //!
-//! Who has whom, and which controls have no answer, is kept up with each change: a turn of a desk
-//! with many conversations looks only at those that it touches.
+//! Each change updates who has which conversation and which controls have no answer. So a turn of a
+//! desk with many conversations looks only at the conversations that it touches.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Index;
@@ -20,9 +20,9 @@ pub(super) struct Roster {
     by_ordinal: BTreeMap<u32, ConversationId>,
     /// Conversations that this desk's agents have, by ordinal.
     active: BTreeMap<u32, ConversationId>,
-    /// The same by the agent who has them.
+    /// The same conversations, for each agent.
     by_agent: HashMap<AgentId, BTreeMap<u32, ConversationId>>,
-    /// Under which agent an ordinal is there.
+    /// The agent under whom `by_agent` has an ordinal.
     agents: HashMap<u32, AgentId>,
     /// Conversations in which a control of this desk has no answer yet.
     asked: HashSet<ConversationId>,
@@ -33,7 +33,7 @@ pub(super) struct Roster {
 impl Index<ConversationId> for Roster {
     type Output = Conversation;
 
-    /// A conversation that the caller knows to be in memory: the queue and the focus name no other.
+    /// A conversation that must be in memory: the queue and the focus name no other.
     fn index(&self, id: ConversationId) -> &Conversation {
         &self.by_id[&id]
     }
@@ -65,7 +65,7 @@ impl Roster {
         self.note_change(id);
     }
 
-    /// The conversation has left memory.
+    /// Removes a conversation that leaves memory.
     pub(super) fn remove(&mut self, id: ConversationId) {
         if let Some(conversation) = self.by_id.remove(&id) {
             self.by_ordinal.remove(&conversation.ordinal);
@@ -75,7 +75,7 @@ impl Roster {
         }
     }
 
-    /// The desk gave the ordinals up to this one before its restart.
+    /// Skips the ordinals that the desk gave before its restart: those up to this one.
     pub(super) fn skip_ordinals(&mut self, highest: u32) {
         self.highest_ordinal = highest;
     }
@@ -96,7 +96,7 @@ impl Roster {
         (1..=self.highest_ordinal).contains(&ordinal)
     }
 
-    /// Another agent has this conversation, or nobody. Returns whether that is news.
+    /// Gives this conversation to another agent, or to nobody. Returns whether that is a change.
     pub(super) fn set_owner(&mut self, id: ConversationId, owner: Option<AgentId>) -> bool {
         let Some(conversation) = self.by_id.get_mut(&id) else { return false };
         let is_news = conversation.set_owner(owner) != owner;
@@ -121,7 +121,7 @@ impl Roster {
         self.file(ordinal, id, agent);
     }
 
-    /// Keeps that this agent has the conversation, or nobody.
+    /// Files the conversation under this agent, or under nobody.
     fn file(&mut self, ordinal: u32, id: ConversationId, agent: Option<AgentId>) {
         let former = match agent {
             Some(agent) => self.agents.insert(ordinal, agent),
@@ -143,7 +143,7 @@ impl Roster {
         self.by_ordinal.get(&ordinal).copied()
     }
 
-    /// All conversations, without an order.
+    /// All conversations, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (ConversationId, &Conversation)> {
         self.by_id.iter().map(|(id, conversation)| (*id, conversation))
     }
@@ -168,7 +168,7 @@ impl Roster {
         self.by_agent.get(&agent).map_or(0, BTreeMap::len)
     }
 
-    /// Conversations in which a control of this desk has no answer yet, without an order.
+    /// Conversations in which a control of this desk has no answer yet, in no order.
     pub(super) fn asked(&self) -> impl Iterator<Item = &Conversation> {
         self.asked.iter().map(|id| &self.by_id[id])
     }

@@ -1,9 +1,9 @@
-//! One seat in front of the desk: a terminal or a script, and which customer gets its next line:
-//! the focus. An agent may have several.
+//! One seat: a terminal or a script of an agent. Its focus is the customer who gets its next line.
+//! An agent may have several seats.
 //!
-//! The focus moves to a customer when the agent goes there, when a customer whom this seat asked
-//! for becomes the agent's, and when any customer becomes theirs while the focus is on nobody. It
-//! goes away with the customer.
+//! The focus moves to a customer when the agent goes there, when the agent gets a customer whom
+//! this seat asked for, and when the agent gets any customer while the focus is on nobody. When the
+//! agent loses the customer, the focus is on nobody.
 
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,9 @@ use super::team::AgentId;
 /// An agent who has typed nothing for this time may not be looking at the screen.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Who sits in front of the desk.
+/// One seat.
 pub(super) struct Seat {
-    /// Whose seat it is.
+    /// The agent at the seat.
     pub(super) agent: AgentId,
     /// The conversation that gets the next line of this seat.
     focus: Option<ConversationId>,
@@ -54,8 +54,8 @@ impl Seat {
         self.focus = Some(id);
     }
 
-    /// The customer of this conversation is not the agent's any more. If they have the focus, the
-    /// next line goes nowhere.
+    /// The agent does not have this customer any more. If the focus was on them, it is on nobody
+    /// now.
     pub(super) fn lose(&mut self, id: ConversationId) {
         if self.focus == Some(id) {
             self.focus = None;

@@ -37,7 +37,7 @@ impl AgentId {
     pub const TERMINAL: AgentId = AgentId(0);
 }
 
-/// A seat, by the order in which they came. No number is used twice.
+/// A seat, numbered in the order of sign-in. No number is used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeatId(u32);
 
@@ -46,7 +46,7 @@ impl SeatId {
     pub const TERMINAL: SeatId = SeatId(0);
 }
 
-/// The agents, and the seats in front of the desk.
+/// The agents and their seats.
 pub(super) struct Team {
     members: Vec<Member>,
     seats: BTreeMap<SeatId, Seat>,
@@ -74,7 +74,7 @@ pub(super) struct Member {
     /// The customers whom the agent had when the last seat went away, or when the desk was started,
     /// until the agent has read which of them are lost.
     pub(super) had: Vec<(ConversationId, String)>,
-    /// How many lines are unread, by conversation, of those that have any.
+    /// How many lines are unread in each conversation that has any.
     unread: HashMap<ConversationId, u32>,
     pub(super) alerts: Alerts,
 }
@@ -150,7 +150,7 @@ impl Team {
         team
     }
 
-    /// These are the agents from now on. Returns those who were revoked, with their seats.
+    /// Replaces the agents. Returns the revoked agents, with their seats.
     pub(super) fn update(
         &mut self,
         agents: &Agents,
@@ -225,7 +225,7 @@ impl Team {
         Some(agent)
     }
 
-    /// Agents whose grace is over by now. Each is named once. Whoever is revoked has none.
+    /// Agents whose grace is over by now. Each is returned once. A revoked agent has no grace.
     pub(super) fn take_gone(&mut self, now: Now) -> Vec<AgentId> {
         let grace = self.grace;
         let mut gone = Vec::new();
@@ -241,7 +241,7 @@ impl Team {
         gone
     }
 
-    /// When [`take_gone`](Team::take_gone) has something to say next.
+    /// When [`take_gone`](Team::take_gone) may return an agent next.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let missed = self.members.iter().filter_map(|member| member.missed_since);
         missed.min().map(|since| since + self.grace)
@@ -287,14 +287,15 @@ impl Team {
         self.members().find(|(_, member)| is_same(&member.name, name)).map(|(agent, _)| agent)
     }
 
-    /// The agent with this name, or the only one whose name begins like this, in any letter case.
+    /// The agent with this name, or else the only agent whose name begins like this, in any letter
+    /// case.
     pub(super) fn find_named(&self, name: &str) -> Option<AgentId> {
         let mut fitting = self.members().filter(|(_, member)| begins(&member.name, name));
         let only = fitting.next().filter(|_| fitting.next().is_none()).map(|(agent, _)| agent);
         self.find(name).or(only)
     }
 
-    /// The agent who has a conversation, if that agent still is one.
+    /// The agent who has a conversation, unless that agent was revoked.
     pub(super) fn owner(&self, owner: &Owner) -> Option<AgentId> {
         match owner {
             Owner::Terminal => Some(AgentId::TERMINAL),
@@ -303,7 +304,7 @@ impl Team {
         }
     }
 
-    /// An owner as the journal has it.
+    /// An owner, as the journal stores it.
     pub(super) fn record(&self, owner: Option<AgentId>) -> Owner {
         match owner {
             None => Owner::Nobody,
@@ -312,7 +313,7 @@ impl Team {
         }
     }
 
-    /// Whose seat this is.
+    /// The agent at this seat.
     pub(super) fn agent_at(&self, seat: SeatId) -> Option<AgentId> {
         self.seats.get(&seat).map(|seat| seat.agent)
     }
@@ -349,9 +350,9 @@ impl Team {
         self.members[usize::from(at.agent.0)].unread.remove(&id);
     }
 
-    /// This agent has the conversation from now on. Returns the seats whose focus moved there:
-    /// `asked` is the seat that asked for it, and `is_free` says of a focus whether it is on no
-    /// customer whom the agent has.
+    /// Gives the agent a conversation. Returns the seats whose focus moves to it: the seat that
+    /// asked for it (`asked`), and each seat whose focus is on none of the agent's customers
+    /// (`is_free`).
     pub(super) fn gain(
         &mut self,
         agent: AgentId,
@@ -366,7 +367,7 @@ impl Team {
         moved
     }
 
-    /// The customer of this conversation is nobody's here any more, or another agent's.
+    /// The agent who had this customer has them no more.
     pub(super) fn lose(&mut self, id: ConversationId) {
         self.seats.values_mut().for_each(|seat| seat.lose(id));
         self.members.iter_mut().for_each(|member| _ = member.unread.remove(&id));
@@ -377,8 +378,8 @@ impl Team {
         self.seats.values_mut().for_each(|seat| seat.watched.retain(|watched| *watched != id));
     }
 
-    /// There are new lines for an agent. They are unread if no seat of the agent has the customer
-    /// in focus and somebody in front of it. Returns whether they are.
+    /// Counts new lines for an agent as unread, unless a person sits at a seat of the agent that
+    /// has the customer in focus. Returns whether they are unread.
     pub(super) fn note_unread(
         &mut self,
         agent: AgentId,
@@ -394,7 +395,7 @@ impl Team {
         is_unread
     }
 
-    /// A person types at this seat: what is in front of them is read.
+    /// A person types at this seat, so they have read the lines of the customer in focus.
     pub(super) fn note_act(&mut self, seat: SeatId, now: Now) {
         let Some(at) = self.seats.get_mut(&seat) else { return };
         at.note_act(now);

@@ -1,4 +1,4 @@
-//! The desk by itself, with helpers for its tests. What needs both sides is in `tests/it`.
+//! Tests of the desk alone, and their helpers. Tests that need both sides are in `tests/it`.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
@@ -63,7 +63,7 @@ fn hello(n: u8) -> Hello {
     }
 }
 
-/// Customer `n` connects from the address of that number, and says hello.
+/// Customer `n` connects from address number `address`, and says hello.
 fn dials(desk: &mut Desk, n: u8, conn: u64, address: u8, now: Now) {
     greets(desk, hello(n), conn, address, now);
 }

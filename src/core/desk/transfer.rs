@@ -1,5 +1,5 @@
-//! How a conversation goes from one agent to another: offers, and leads who take over. Also leads
-//! who watch.
+//! How a conversation goes from one agent to another: offers, and leads who take it over. Also how
+//! leads watch one.
 //!
 //! ```text
 //!   one agent, or the queue ──transfer──▶ offered ──accept──▶ the other agent
@@ -22,7 +22,7 @@ use crate::wire::ConversationId;
 
 use super::{AgentId, Desk, SeatId};
 
-/// An offer that is not accepted within this time ends.
+/// An offer that nobody accepts ends after this time.
 pub const OFFERED_FOR: Duration = Duration::from_secs(30);
 
 /// A conversation that one agent has offered to another one.

@@ -133,7 +133,7 @@ impl Desk {
         }
     }
 
-    /// Cancels every end that an agent planned whose last seat is gone.
+    /// Cancels every end that this agent planned, because the agent's last seat is gone.
     pub(super) fn keep_all(&mut self, agent: AgentId, now: Now) {
         let is_theirs = |id: &&ConversationId| {
             let planned = self.conversations[**id].planned.as_ref();

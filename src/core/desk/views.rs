@@ -1,5 +1,5 @@
-//! What the agent and their program can look at: the customers who talk and wait, the prompt, and
-//! how far lines have come. Nothing here changes the desk.
+//! What an agent or a program can look at: the customers who talk and wait, the prompt, and how far
+//! lines have come. Nothing here changes the desk.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -25,17 +25,17 @@ impl Desk {
         self.team.is_shared()
     }
 
-    /// `/list`: a line for each customer. Who is offered to the agent comes first; then the agent's
-    /// own who are owed an answer, longest first; then the queue, then the agent's other customers,
-    /// and those of others.
+    /// `/list`: a line for each customer. First come the customers who are offered to the agent,
+    /// then the agent's own customers who are owed an answer, longest first, then the queue, then
+    /// the agent's other customers, and last the customers of other agents.
     pub fn list(&self, seat: SeatId, now: Now) -> Vec<Listed> {
         let listed: Vec<Listed> =
             self.order(seat).into_iter().map(|of| self.listed(seat, of, now)).collect();
         if listed.is_empty() { vec![Listed::Nobody] } else { listed }
     }
 
-    /// The first of that list, for beside the conversation: so many lines. The last one counts who
-    /// is not among them.
+    /// The beginning of that list, to show beside the conversation: at most `most` lines. The last
+    /// line counts the customers whom the others leave out.
     pub fn first_of_list(&self, seat: SeatId, now: Now, most: usize) -> Vec<String> {
         let order = self.order(seat);
         let shown = if order.len() > most { most.saturating_sub(1) } else { order.len() };
@@ -122,7 +122,7 @@ impl Desk {
         owed
     }
 
-    /// Other agents at whose seats a conversation is open.
+    /// The other agents who have this conversation open at a seat.
     fn readers(&self, seat: SeatId, id: ConversationId) -> Vec<String> {
         let own = [self.team.agent_at(seat), self.conversations[id].owner()];
         let others = self.team.readers(id).filter(|agent| !own.contains(&Some(*agent)));
@@ -177,13 +177,14 @@ impl Desk {
         }
     }
 
-    /// After this time the prompt of this seat says another time, if nothing else changes it.
+    /// After this time the waiting time in the prompt of this seat changes, if nothing else changes
+    /// the prompt earlier.
     pub fn prompt_changes_in(&self, seat: SeatId, now: Now) -> Option<Duration> {
         let waited = self.waited(self.first_at(seat)?, now);
         Some(Prompt::next_step(waited) - waited)
     }
 
-    /// How long the first customer has waited who waits for the agent at this seat.
+    /// How long the first customer in the queue for the agent at this seat has waited.
     fn waited_at(&self, seat: SeatId, now: Now) -> Duration {
         self.first_at(seat).map_or(Duration::ZERO, |id| self.waited(id, now))
     }
@@ -193,8 +194,8 @@ impl Desk {
         since(self.conversations[id].owed().asked_at(), now)
     }
 
-    /// A message as the agent sees it: which customer's it is, whether they have the focus, and,
-    /// if there are several agents, which of them wrote it.
+    /// A message as the agent sees it: whose it is, whether that customer has the focus, and, if
+    /// there are several agents, which agent wrote it.
     pub fn for_agent(&self, seat: SeatId, id: ConversationId, told: Told) -> Told {
         let known = self.conversations.get(id);
         Told {
@@ -206,7 +207,8 @@ impl Desk {
         }
     }
 
-    /// A note as the agent sees it: of another customer than the one in focus it says which.
+    /// A note as the agent sees it. If it is about another customer than the one in focus, it names
+    /// them.
     pub fn note_at(&self, seat: SeatId, id: ConversationId, note: &str) -> String {
         if self.focus(seat) == Some(id) || !self.knows(id) {
             return format!("note: {note}");
@@ -277,7 +279,7 @@ impl Desk {
     }
 }
 
-/// How long ago something was. A clock may be set back.
+/// How long ago something was; zero if the clock was set back.
 fn since(at: Millis, now: Now) -> Duration {
     Duration::from_millis(now.wall.saturating_sub(at))
 }

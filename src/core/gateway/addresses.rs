@@ -50,7 +50,7 @@ impl Addresses {
     }
 }
 
-/// Makes the keys that stand for addresses at a desk. Without the secret nobody can find out the
+/// Makes the keys that a desk gets in place of addresses. Without the secret nobody can find the
 /// address of a key.
 pub struct AddressKeys(Key);
 

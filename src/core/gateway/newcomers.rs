@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use crate::core::clock::Now;
 use crate::wire::Address;
 
-/// The time in which an address earns as many new customers as it may bring at once.
+/// An address that has brought as many new customers as it may at once may bring as many again
+/// after this time.
 const BURST_WITHIN: Duration = Duration::from_secs(180);
-/// The most addresses in memory. If there are more, those without a debt are forgotten.
+/// The most addresses in memory. If there are more, the addresses that have their full number again
+/// are forgotten.
 const ADDRESSES: usize = 10_000;
 
-/// When each address will have paid for the customers that it brought.
+/// When each address may again bring as many new customers as it may at once.
 pub(super) struct Newcomers {
     at_once: u32,
     paid: HashMap<Address, Instant>,

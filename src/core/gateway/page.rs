@@ -22,7 +22,7 @@ pub struct GivenPage {
 impl GivenPage {
     /// Keeps valid parts, and cuts texts that are too long. A query and a fragment may hold
     /// secrets, so the URL loses them, except for what the shop has chosen. `user_agent` and
-    /// `address` are those of the request.
+    /// `address` come from the request.
     pub fn read(self, user_agent: Option<&str>, address: Option<String>) -> Page {
         let is_web = |url: &String| url.starts_with("http://") || url.starts_with("https://");
         let url = self.url.filter(is_web).map(|url| {

@@ -40,7 +40,7 @@ impl Passes {
         self.0.push_back(Pass { code, customer, address, until: now.clock + VALID_FOR });
     }
 
-    /// Uses a code up. Returns the customer whom it carries over.
+    /// Uses up a code. Returns the customer whom it carries over.
     pub(super) fn redeem(
         &mut self,
         code: TokenHash,

@@ -1,6 +1,6 @@
 //! Whether each customer is there. A customer is there while one of their pages has a stream, and
-//! for [`GONE_AFTER`] after the last stream has ended or a request has come. A reload or a click on
-//! a link takes less time than that, so the desk does not hear of it.
+//! for [`GONE_AFTER`] after their last stream has ended or their last request has come. A reload or
+//! a click on a link takes less time than that, so the desk does not hear of it.
 //!
 //! ```text
 //!                   a stream opens

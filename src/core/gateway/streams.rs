@@ -23,8 +23,8 @@ pub const ANSWERED_WITHIN: Duration = Duration::from_secs(45);
 pub const HELD_FOR: Duration = Duration::from_secs(25);
 
 impl Gateway {
-    /// Opens a stream of a customer in memory. `events` are what its [`Replay`] asks for. A held
-    /// request whose `tag` is that of `present`, and that missed nothing, waits.
+    /// Opens a stream of a customer in memory. `events` are the ones that its [`Replay`] asks for.
+    /// A held request waits if it missed nothing and its `tag` is the present one.
     pub fn open(
         &mut self,
         conn: Conn,

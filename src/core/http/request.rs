@@ -69,7 +69,7 @@ impl Request {
         pairs.filter(|(of, _)| *of == name).map(|(_, value)| value).next()
     }
 
-    /// The host that the request is for: that of an absolute target, otherwise that of `Host`.
+    /// The host that the request is for: from an absolute target, or else from `Host`.
     pub fn host(&self) -> Option<&str> {
         match &self.head.target_host {
             Some(host) => Some(self.head.text(host)),

@@ -127,7 +127,7 @@ fn a_client_that_waits_to_send_its_body_is_told_to_send_it() {
     assert_eq!(out, b"HTTP/1.1 100 Continue\r\n\r\n", "once");
     connection.receive(b"x");
     assert_eq!(connection.next_request().unwrap().unwrap().body(), b"x");
-    // A client that sends the body at once is not told to.
+    // A client that sends its body at once gets no such answer.
     connection.respond(200, &[], b"", &mut Vec::new());
     connection.receive(&[&head[..], b"x"].concat());
     assert!(connection.next_request().unwrap().is_some());

@@ -1,5 +1,5 @@
-//! The story of a conversation: what its records, applied one after the other, have come to
-//! ([`Story::apply`]). A restart continues from the story.
+//! The story of a conversation: its state after all its records ([`Story::apply`]). A restart
+//! continues from the story.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ pub struct Restart {
     pub begun: u32,
 }
 
-/// A conversation, as its records make it when they are applied one after the other. A desk also
-/// reads the story of a customer who left its memory and is back.
+/// The state of a conversation after all its records. A desk also reads the story of a customer who
+/// left its memory and is back.
 #[derive(Clone, Debug)]
 pub struct Story {
     /// The conversation's id.
@@ -51,7 +51,7 @@ pub struct Story {
     pub returning: Returning,
     /// At the customer's side: the desks that had this conversation. Each has its id, the latest
     /// request that the desk may have (0: none), and our highest number that the desk acknowledged.
-    /// The desk that was met last is the last one.
+    /// The latest desk comes last.
     pub desks: Vec<(DeskId, Number, Number)>,
     /// The conversation's controls, in the order of their offsets.
     pub controls: Vec<Line>,
@@ -243,7 +243,7 @@ impl Story {
         }
     }
 
-    /// What is known of a desk. A desk that may have no request yet stands before all others.
+    /// What is known about a desk. A desk that may have no request yet comes before all others.
     fn desk(&mut self, desk: DeskId) -> &mut (DeskId, Number, Number) {
         let at = self.desks.iter().position(|(known, ..)| *known == desk).unwrap_or_else(|| {
             let unmet = self.desks.iter().take_while(|(_, request, _)| *request == 0).count();

@@ -50,7 +50,8 @@ impl fmt::Display for LinkFault {
             LinkFault::DeskFull { address } => {
                 write!(f, "cannot join the queue at {address}: the desk is full")
             }
-            // A desk's words never stand alone, so that they cannot pose as this program's.
+            // This program's own words always come before a desk's, so that a desk's words cannot
+            // pose as this program's.
             LinkFault::DeskSaid(text) | LinkFault::Replaced(text) => {
                 write!(f, "the desk says: {text}")
             }

@@ -30,7 +30,7 @@ pub enum CustomerNews {
     BotNotTold,
     /// The bot knows that it owns the conversation again, but does not answer yet.
     BotStillPaused,
-    /// The bot cannot be told anything, because it has no API: a sentence says more.
+    /// The bot cannot learn anything, because it has no API; the text says more.
     BotHasNoApi(String),
     /// The bot does not know yet what people said: a sentence says why.
     BotUntold(String),
@@ -183,20 +183,20 @@ pub enum DeskNews {
     Blocked(String),
     /// This customer is not blocked any more.
     Unblocked(String),
-    /// The agent's note about this customer, to whom they do not talk, is kept.
+    /// The desk has kept the agent's note about this customer, with whom the agent does not talk.
     Noted(String),
     /// An agent is back and has lost this customer meanwhile.
     LostMeanwhile {
         /// The customer.
         who: String,
-        /// What became of the customer.
+        /// What happened to the customer.
         how: Lost,
     },
     /// No agent is here any more who can be given customers.
     NobodyIsHere,
 }
 
-/// What became of a customer whose agent was not connected.
+/// What happened to a customer while their agent was not connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lost {
     /// This agent has them.

@@ -140,7 +140,7 @@ pub struct Alert {
     pub departments: Vec<Department>,
     /// The languages of the waiting customers, in the same way.
     pub languages: Vec<Language>,
-    /// A department none of whose agents is here, so that its customers wait for everybody.
+    /// A department without an agent here, so that its customers are for all agents.
     pub unattended: Option<Department>,
 }
 

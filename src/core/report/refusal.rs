@@ -44,7 +44,7 @@ pub enum AgentRefusal {
     NoSuchAgent(String),
     /// `/transfer` to the agent themselves.
     ToYourself,
-    /// `/transfer` to an agent who is not there, with those who are.
+    /// `/transfer` to an agent who is not there.
     NotHere {
         /// The agent.
         agent: String,

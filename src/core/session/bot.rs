@@ -1,7 +1,7 @@
 //! The requests to the bot: one at a time, in the order of the lines, and none after the trigger.
 //!
-//! Two kinds of request leave: a question, which is a line of the customer's, and a return, which
-//! tells the bot that it owns the conversation again and what people said meanwhile.
+//! There are two kinds of request to the bot: a question, which is a line of the customer, and a
+//! return, which tells the bot that it owns the conversation again and what people said meanwhile.
 //!
 //! Rules: docs/RASA.md, "Handing over", "Handing back" and "What the bot gets, and what is shown of
 //! its answers".
@@ -53,11 +53,11 @@ pub(super) struct Turns {
     late_return: Option<(u64, Number)>,
     /// The customer has read that the bot has no API.
     has_told_no_api: bool,
-    /// The bot does not know that it owns the conversation, nor what people said from this entry
-    /// of ours on. It is told before it is asked anything, and at the next handback.
+    /// The bot does not know that it owns the conversation, nor what people said from this entry of
+    /// ours on. It gets that before the next question, and at the next handback.
     untold_since: Option<Number>,
-    /// The causes why the bot could not be told. The customer reads each of them once, until the
-    /// bot is told.
+    /// The causes for which returns failed. The customer reads each cause once, until a return
+    /// succeeds.
     told_causes: Vec<CustomerNews>,
     /// The bot may still be paused since a handoff, and stay silent.
     may_be_paused: bool,
@@ -111,7 +111,8 @@ pub(super) enum Choice {
 }
 
 impl Turns {
-    /// `seed` is random: an answer to another conversation's request fits no ticket of this one.
+    /// `seed` is random, so that no answer to another conversation's request has a ticket of this
+    /// conversation.
     pub(super) fn new(seed: u64) -> Turns {
         Turns { last_ticket: seed, ..Turns::default() }
     }
@@ -131,7 +132,8 @@ impl Turns {
         matches!(self.turn, Turn::Idle)
     }
 
-    /// Whether nothing is under way, and the journal has all that this value knows.
+    /// Whether the session may leave memory: no request is under way, and the journal has
+    /// everything in this value.
     pub(super) fn is_at_rest(&self) -> bool {
         self.is_idle() && self.is_free() && self.unsure.is_empty() && !self.may_be_paused
     }
@@ -224,7 +226,7 @@ impl Turns {
         now: Now,
     ) -> Option<Handoff> {
         if self.in_flight.take_if(|asked| *asked == ticket).is_none() {
-            log::info!("an answer of the bot to nothing that was asked is discarded");
+            log::info!("the bot answered a request that was never made; the answer is discarded");
             return None;
         }
         let line = match std::mem::take(&mut self.turn) {
@@ -274,7 +276,7 @@ impl Turns {
     /// and waiting lines are not sent.
     pub(super) fn discard(&mut self, output: &mut Output) {
         let turn = std::mem::take(&mut self.turn);
-        // A return that was not sent yet has told the bot nothing.
+        // A return that was not sent yet has not reached the bot.
         let mut unsent = match turn {
             Turn::Returning { since, .. } if !self.is_free() => Some(since),
             _ => None,
@@ -293,7 +295,7 @@ impl Turns {
                 self.untold_since = Some(since);
                 output.journal(Record::Returning(Returning::Due(since)));
             }
-            // When the return ends, this side knows what it told (`returned_late`).
+            // When the return ends, this side learns whether it reached the bot (`returned_late`).
             (Turn::Returning { ticket, since, .. }, None) => {
                 self.late_return = Some((ticket, since))
             }
@@ -352,14 +354,13 @@ impl Turns {
     /// Forgets the lines that the bot may not have received: they are not sent again.
     fn forget_unsure(&mut self, output: &mut Output) {
         let had_some = !std::mem::take(&mut self.unsure).is_empty();
-        // If a request is under way, the journal names the line from which a restart goes on.
+        // While a request is under way, the journal keeps the line at which a restart continues.
         if had_some && self.is_idle() {
             output.journal(Record::Asking(None));
         }
     }
 
-    /// Sends the next waiting line, if nothing is under way. If the bot must be told what people
-    /// said, that goes first.
+    /// Sends the next waiting line, if nothing is under way. A return that is due goes first.
     fn ask_next(&mut self, output: &mut Output, now: Now) {
         if !self.is_idle() || self.waiting.is_empty() {
             return;
@@ -380,7 +381,7 @@ impl Turns {
         self.errand = Some(Errand::Ask { conversation: output.conversation(), ticket, text });
     }
 
-    /// Whether no question is under way, and no former return.
+    /// Whether no question and no late return is under way.
     fn is_free(&self) -> bool {
         self.in_flight.is_none() && self.late_return.is_none()
     }

@@ -15,7 +15,7 @@ use crate::wire::{
     VERSION,
 };
 
-/// How long the desk may take to answer the hello. The loop arms it on the connection.
+/// How long the desk may take to answer the hello. The loop sets this deadline on the connection.
 pub const WELCOME_WITHIN: Duration = Duration::from_secs(5);
 
 impl Session {
@@ -24,7 +24,7 @@ impl Session {
         self.link.is_wanted()
     }
 
-    /// Dials the desk, as this session wants.
+    /// Asks for a dial of the desk.
     pub fn dial(&mut self) {
         self.link.dial();
         self.output.act(Act::Errand(Errand::Dial(self.id())));
@@ -99,7 +99,7 @@ impl Session {
         }
     }
 
-    /// Tells the desk from where the customer uses a gateway.
+    /// Tells the desk on which page the gateway's customer is.
     pub(super) fn tell_page(&mut self, conn: Conn) {
         if let Some(visit) = &self.visit {
             self.output.act(Act::Send(conn, Message::Page(visit.page.clone())));
@@ -129,7 +129,8 @@ impl Session {
     }
 
     /// Hangs up when this side does not need the desk any more. A desk sends its entries before it
-    /// acknowledges ours. So when it has acknowledged all of ours, nothing of its own is under way.
+    /// acknowledges ours. So when it has acknowledged all of ours, none of its entries is under
+    /// way.
     pub(super) fn rest_if_delivered(&mut self) {
         if self.ownership.needs_desk() {
             return;

@@ -26,7 +26,7 @@ impl Session {
         self.request(reason, None, now);
     }
 
-    /// Keeps what our latest request says of department and language.
+    /// Keeps the department and the language of our latest request.
     pub(super) fn keep_need(&mut self, need: Need) {
         self.need = (!need.is_empty()).then(|| Box::new(need));
     }
@@ -114,8 +114,8 @@ impl Session {
         self.rest_if_delivered();
     }
 
-    /// The bot owns the conversation from the latest entry on. It is told so before it gets another
-    /// question (docs/RASA.md, "Handing back").
+    /// From our latest entry on, the bot owns the conversation. A return tells it so before the
+    /// next question (docs/RASA.md, "Handing back").
     pub(super) fn return_to_bot(&mut self, how: Returned) {
         let number = self.output.last();
         self.end_stretch(number);

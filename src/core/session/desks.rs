@@ -1,5 +1,5 @@
-//! The desks that had this conversation, and the numbers that each of them and this side have of
-//! each other's entries.
+//! The desks that had this conversation. For each of them: the numbers of our entries that the desk
+//! has, and of its entries that this side has.
 //!
 //! Rules: docs/PROTOCOL.md, "hello" and "Delivery". A conversation may meet several desks: a desk
 //! that lost its journal counts as another one.
@@ -21,7 +21,7 @@ pub(super) struct Desks {
 struct Marks {
     /// The latest `requested` that this desk may have.
     offered_request: Number,
-    /// Our entry that ended the last stretch in which this desk's agent had the customer.
+    /// Our entry that ended this desk's last talk with the customer.
     stretch_end: Number,
     delivery: Delivery,
 }
@@ -60,7 +60,7 @@ impl Desks {
         self.present().map_or(0, |(_, delivery)| delivery.acked())
     }
 
-    /// For the hello: up to which number this side has the entries of each of the latest desks.
+    /// For the hello: the latest desks, each with the number up to which this side has its entries.
     pub(super) fn received(&self) -> BTreeMap<DeskId, Number> {
         let latest = self.met.iter().rev().take(DESKS_MAX);
         latest.map(|(desk, marks)| (*desk, marks.delivery.received())).collect()
@@ -85,8 +85,7 @@ impl Desks {
         }
     }
 
-    /// Our entry that ended the last stretch in which the present desk's agent had the customer; 0
-    /// before the first end.
+    /// Our entry that ended the present desk's last talk with the customer; 0 before the first one.
     pub(super) fn stretch_end(&self) -> Number {
         self.met.last().map_or(0, |(_, marks)| marks.stretch_end)
     }

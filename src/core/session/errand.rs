@@ -1,5 +1,5 @@
-//! What passes between a session and its surroundings: errands, the end of a return to the bot, and
-//! the random values of a new conversation.
+//! What a session asks its program to do, and gets from it: errands, the end of a return to the
+//! bot, and the random values of a new conversation.
 
 use crate::wire::{ConversationId, Number, Secret};
 
@@ -50,11 +50,11 @@ impl Errand {
 pub enum Resumed {
     /// The bot answers again.
     Yes,
-    /// The bot answers again, but could not be told what people said without it.
+    /// The bot answers again, but did not get what people said without it.
     WithoutLines,
     /// The bot knows that it has the conversation again, but it is still paused.
     StillPaused,
-    /// The bot cannot be told, because it has no API: a sentence says more.
+    /// The bot cannot learn it, because it has no API; the text says more.
     NoApi(String),
     /// The bot could not be reached, or it refused. It got nothing.
     Unreached(String),

@@ -1,4 +1,4 @@
-//! The state of the connection to the desk, and what is known of it.
+//! The state of the connection to the desk, and what is known about the desk's address.
 //!
 //! ```text
 //!                     dial            dialled, hello          welcome
@@ -194,8 +194,8 @@ impl Link {
         self.acked = self.acked.max(number);
     }
 
-    /// Whether the desk may not know yet that our entry `end` ended its stretch: it has not
-    /// acknowledged that entry, or a part of the backlog, on this connection.
+    /// Whether the desk may not know yet that our entry `end` ended its talk with the customer: on
+    /// this connection it has not acknowledged that entry, or not the whole backlog.
     pub(super) fn may_not_know(&self, end: Number) -> bool {
         self.acked < end.max(self.newest)
     }

@@ -42,7 +42,8 @@ impl Menu {
     /// The bot's message with this number was journaled at this moment. It has these buttons.
     pub(super) fn offer(&mut self, number: Number, at: Millis, buttons: Vec<Button>) {
         let is_first = buttons.first().is_some_and(|button| button.choice == Some(NonZeroU32::MIN));
-        // Another entry came between, or another reply begins.
+        // These buttons belong to another menu: another entry came in between, or another reply
+        // begins.
         if number != self.last + 1 || at != self.at || is_first {
             self.buttons.clear();
         }

@@ -1,11 +1,11 @@
-//! Who owns the conversation, and up to where the desk is owed our entries.
+//! Who owns the conversation, and up to which number the desk must get our entries.
 //!
 //! Rules: docs/PROTOCOL.md, "States, and who decides" and "When the user's side dials and hangs
 //! up". Each change of state is one method, which a running session and a restart both call.
 
 use crate::wire::{DeskId, Number, State};
 
-/// Who owns the conversation, and what the desk is owed. 0 stands for no entry.
+/// Who owns the conversation, and which entries the desk must still get. 0 stands for no entry.
 pub(super) struct Ownership {
     owner: Owner,
     /// Our latest `requested`.
@@ -43,7 +43,7 @@ enum Agent {
         /// The agent has asked the customer to be patient.
         is_on_hold: bool,
     },
-    /// Nobody for the moment: the customer waits for another one.
+    /// No agent: the customer waits for another one.
     Left,
 }
 
@@ -111,13 +111,13 @@ impl Ownership {
         self.request
     }
 
-    /// Our `requested` with which the bot lost the conversation last: what follows was said to
+    /// Our `requested` with which the bot last lost the conversation: the lines after it went to
     /// people.
     pub(super) fn handoff(&self) -> Number {
         self.handoff
     }
 
-    /// The number up to which the desk is owed our entries. `last` is our highest number.
+    /// The number up to which the desk must get our entries. `last` is our highest number.
     pub(super) fn owed(&self, last: Number) -> Number {
         if self.is_with_desk() { last } else { self.owed_up_to }
     }
@@ -194,7 +194,7 @@ impl Ownership {
         std::mem::take(&mut self.is_parting)
     }
 
-    /// After a restart: whether the desk is still owed the end of its stretch.
+    /// After a restart: whether the desk must still learn that its talk with the customer ended.
     pub(super) fn restore_parting(&mut self, is_parting: bool) {
         self.is_parting = is_parting;
     }

@@ -45,7 +45,8 @@ impl Session {
     /// Repeats the changes of state that the journal has.
     fn recall_controls(&mut self, story: &Story) {
         let mut accepts = Vec::new();
-        // Our entry up to which the present desk was owed entries when its stretch ended.
+        // The entry up to which the present desk must get our entries, since its talk with the
+        // customer ended.
         let mut end = 0;
         for line in &story.controls {
             match &line.what {

@@ -56,8 +56,8 @@ impl Session {
         Ok(Some(session))
     }
 
-    /// Takes over a message of the former conversation, as it was said there. Controls stay behind,
-    /// because they belong to what desks did there.
+    /// Takes over a message of the former conversation unchanged. Controls are not taken over,
+    /// because they belong to what desks did in that conversation.
     fn carry(&mut self, former: Entry) {
         let Body::Message(said) = &former.body else { return };
         let bytes = said.text.len();

@@ -137,8 +137,7 @@ impl Session {
         self.ownership.needs_desk() && self.link.is_down()
     }
 
-    /// Whether the bot owes an answer to a line, or is being told that it owns the conversation
-    /// again.
+    /// Whether a question or a return to the bot is under way or waits.
     pub fn is_bot_busy(&self) -> bool {
         !self.bot.is_idle()
     }
@@ -159,7 +158,7 @@ impl Session {
         self.is_settled() && self.is_disconnected() && self.bot.is_at_rest()
     }
 
-    /// The number up to which the desk is owed our entries.
+    /// The number up to which the desk must get our entries.
     pub(super) fn owed(&self) -> Number {
         self.ownership.owed(self.output.last())
     }

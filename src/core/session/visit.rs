@@ -1,8 +1,8 @@
-//! From where a customer uses a gateway.
+//! The visit of a gateway's customer: the page on which they are, and their address.
 
 use crate::wire::{AddressKey, Page};
 
-/// From where a customer uses a gateway.
+/// The visit of a gateway's customer: the page on which they are, and their address.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Visit {
     /// The page, as the customer's browser describes it, for the bot and the agent.

@@ -67,8 +67,8 @@ fn every_code_point_is_kept_or_shown_as_its_token() {
             "{letter:?} lives"
         );
         assert_ne!(letter.width().unwrap_or(0), 0, "{letter:?} takes no room");
-        // It does not become part of the text before it: our colon, our prefix, the beginning of a
-        // row.
+        // A kept character does not join the program's own text before it: a colon, a blank or a
+        // prefix.
         for before in [':', ' ', '│'] {
             let letters = format!("{before}{letter}");
             assert_eq!(
@@ -257,7 +257,8 @@ fn eight_kib_of_any_text_stay_bounded_and_quick() {
         let text = unit.repeat(BYTES / unit.len());
         let begun = Instant::now();
         let shown = safe(&text);
-        // Linear work takes a millisecond or so unoptimized; a square of it would take minutes.
+        // Linear work takes about a millisecond without optimisation; quadratic work would take
+        // minutes.
         assert!(begun.elapsed() < Duration::from_secs(2), "{unit:?} took {:?}", begun.elapsed());
         assert!(shown.len() <= GROWTH * text.len(), "{unit:?} grew to {}", shown.len());
     }

@@ -224,8 +224,8 @@ fn check_open(id: ConversationId, records: &[(Record, bool)]) {
         assert_eq!(begun, 1);
         stories.iter().any(|story| story.id == id)
     };
-    // The mark must not depend on what the process has in memory: one round opens the journal again
-    // after each commit, the other does not.
+    // The result must not depend on what the process has in memory. So one round opens the journal
+    // again after each commit, and the other does not.
     for afresh in [true, false] {
         let folder = Folder::new(&format!("open-{id:?}"));
         let (mut memory, mut file) = (Journal::in_memory(), folder.open());

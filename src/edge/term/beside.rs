@@ -182,7 +182,7 @@ impl Beside {
         self.right(field, height).enumerate().map(row).collect()
     }
 
-    /// The rows at the right: blank ones first, then the conversation, then the prompt.
+    /// The rows at the right: first blank rows, then the conversation, then the prompt.
     fn right<'a>(&'a self, field: &'a Field, height: usize) -> impl Iterator<Item = &'a Row> {
         static BLANK: Row = Row::blank();
         let blanks = height - field.rows.len() - self.held.len();

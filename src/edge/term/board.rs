@@ -216,7 +216,7 @@ impl Board {
         let mut above = Vec::new();
         self.is_moving = is_command(&line);
         if self.is_moving {
-            // The screen shows a message when it is journaled. Nothing else shows a command.
+            // A message appears when it is journaled, but nothing else would show a command.
             above = look.aside("> ", &Shown::text(&line), self.columns());
         }
         match self.focus {

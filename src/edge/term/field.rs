@@ -6,7 +6,7 @@ use crate::core::delivery::Mark;
 
 /// The separator before the counts of a prompt.
 const COUNTS: &str = " · ";
-/// The least columns for the name in a prompt, and for the line after the prompt.
+/// The fewest columns for the name in a prompt, and for the line after the prompt.
 const NAME_MIN: usize = 4;
 const LINE_MIN: usize = 10;
 

@@ -43,7 +43,7 @@ pub(super) struct Waker {
     stop: Sender<()>,
 }
 
-/// What the thread was waiting for and got.
+/// What woke the thread.
 enum Came {
     Bytes(usize),
     Resized,

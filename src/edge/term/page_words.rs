@@ -1,4 +1,4 @@
-//! The sentence about the page from which a customer uses a gateway. Pure.
+//! The sentence about the page on which a gateway's customer is. Pure.
 
 use crate::core::text::Line;
 use crate::wire::{Identity, Page};

@@ -20,7 +20,7 @@ const PLAIN_MORE: &str = "  | ";
 const MORE: &str = "  │ ";
 /// The prefix of a button. No line of a message begins with it.
 const CHOICE: &str = "  ";
-/// The least columns for a message's text after its speaker. With fewer, the text starts on the
+/// The fewest columns for a message's text after its speaker. With fewer, the text starts on the
 /// next row.
 const FIRST_MIN: usize = 12;
 
@@ -65,7 +65,7 @@ fn plain_message(told: &Told, columns: usize) -> Vec<Shown> {
     let rest = room(columns, PLAIN_MORE.len());
     let mut lines = Vec::new();
     if columns.saturating_sub(used) < FIRST_MIN {
-        // A long name in a narrow window: the speaker has rows of its own.
+        // In a narrow window, a long name stands in rows above the text.
         lines.extend(prefixed("", PLAIN_MORE, &wrap(&head, columns.max(1), rest)));
         lines.extend(prefixed(PLAIN_MORE, PLAIN_MORE, &wrap(&text_of(told), rest, rest)));
     } else {
@@ -85,7 +85,7 @@ fn prefixed(first: &'static str, rest: &'static str, rows: &[Shown]) -> Vec<Show
     prefixes.zip(rows).map(|(prefix, row)| Shown::own(prefix).and(row)).collect()
 }
 
-/// The role, the name if there is one, the agent's own name if it is another one, and a colon.
+/// The role, the name if there is one, the agent's own name if it differs, and a colon.
 fn speaker(told: &Told) -> String {
     let role = role(told.author);
     let name = told.name.as_deref().and_then(Name::new);
@@ -105,8 +105,8 @@ fn role(author: Author) -> &'static str {
     }
 }
 
-/// The content of a message: its text, the URL of its image and the JSON of its custom payload, as
-/// far as it has them.
+/// The content of a message: the text, the URL of the image and the JSON of the custom payload, if
+/// there are any.
 fn text_of(told: &Told) -> Shown {
     let text = Some(Shown::text(&told.text)).filter(|text| !text.is_empty());
     let image = told.image.as_deref().filter(|image| *image != told.text).map(Shown::line);
@@ -323,7 +323,7 @@ impl Look {
             rows = vec![head.and(&first.unwrap_or_default())];
             rows.extend(more(MORE, &texts[1..]));
         } else {
-            // A long name in a narrow window: the speaker has rows of its own.
+            // In a narrow window, a long name stands in rows above the text.
             let heads = prefixed("", MORE, &wrap(&head, columns.max(1), rest));
             rows = heads.iter().map(|row| self.paint(speaker_style, row)).collect();
             rows.extend(more(MORE, &wrap(&text, rest, rest)));

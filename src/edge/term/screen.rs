@@ -89,7 +89,7 @@ pub(super) struct Output {
     is_stdout_gone: bool,
     /// At the customer's side: whether the agent has answered the customer's latest line.
     is_answered: bool,
-    /// The number of lines of the list that the loop was told last.
+    /// The number of lines of the list that this thread last reported to the loop.
     list_rows: u16,
 }
 

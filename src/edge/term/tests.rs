@@ -79,7 +79,7 @@ fn program() {
             },
             recv(events) -> event => match event {
                 Ok(Event::Gone(_)) => writeln!(control, "Gone").expect("a reader"),
-                // This event comes with each key. The tests of `board` check for which lines.
+                // Left out, because it comes with each key. The tests of `board` check it.
                 Ok(Event::Typing(_)) => {}
                 Ok(event) => writeln!(control, "{event:?}").expect("a reader"),
                 Err(_) => std::process::exit(2),
@@ -210,7 +210,7 @@ fn ctrl_c_reaches_the_loop_although_the_terminal_takes_no_output() {
     let slave = format!("/proc/{}/fd/0", terminal.program.child.id());
     let slave =
         OpenOptions::new().read(true).write(true).open(slave).expect("the program's terminal");
-    // As Ctrl-S does where the terminal is not raw.
+    // Stops the terminal's output, as Ctrl-S does when the terminal is not raw.
     tcflow(&slave, Action::OOff).expect("a terminal");
     terminal.press("x");
     terminal.program.tell("say something to write");

@@ -58,7 +58,7 @@ pub(super) fn read_by(report: &Report, reader: Reader) -> Option<(Tone, Shown)> 
     }
 }
 
-/// The technical sentence of a report, if its reader reads another one, or none.
+/// The technical sentence of a report, if its reader gets other words or none.
 pub(super) fn detail(report: &Report, reader: Reader) -> Option<Shown> {
     let Reader::Customer { was_lost } = reader else { return None };
     shop_words(report, was_lost)?;
@@ -108,7 +108,7 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
         Report::Page { ordinal, customer, page, .. } => {
             page_words(&called(*ordinal, customer.as_deref()), page)?
         }
-        // A link that is parted for ever has an error of its own, which says why.
+        // When the connection has ended for good, another report, an error, says why.
         Report::Link { parted: true, .. } => return None,
         Report::Link { why: Some(why), unreached: true, .. } => {
             format!("{}; trying again", Line(why))

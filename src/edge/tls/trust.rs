@@ -179,7 +179,8 @@ impl KnownDesks {
         }
         let (mut file, path) = match open(&path) {
             Ok(file) => (file, path.display()),
-            // As ssh does: if nothing can be kept, each contact is a first one, with a notice.
+            // As with ssh: if nothing can be kept, every contact counts as the first one and causes
+            // a notice.
             Err(e) => {
                 return Ok(Some(format!(
                     "first contact with the desk at {address}: its key is {shown}, and cannot be \

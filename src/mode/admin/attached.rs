@@ -1,5 +1,5 @@
-//! The desk's end of an agent's terminal elsewhere. It turns what the terminal must show into
-//! frames.
+//! The desk's end of the connection to an agent's terminal. It turns what the terminal must show
+//! into frames.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,25 +13,26 @@ use crate::turn::seat::Front;
 use crate::wire::ConversationId;
 use crate::wire::seat::{SeatMessage, SignIn, View, WATCHED_MAX};
 
-/// How long a frame that nobody waits for may wait for other frames.
+/// How long a frame that is not urgent may wait for other frames.
 const LATER: Duration = Duration::from_millis(100);
 
 /// The frames for one terminal, until they are sent.
 ///
-/// To wake a terminal costs more than to send it a frame. So a frame that its agent does not wait
-/// for, such as how many lines another agent owes, waits for an urgent frame or for [`LATER`]. All
-/// frames stay in order.
+/// To wake a terminal costs more than to send it a frame. So a frame that is not urgent, such as
+/// the number of lines that another agent has not answered, waits for an urgent frame or for
+/// [`LATER`]. All frames stay in order.
 #[derive(Default)]
 pub(super) struct Outbox {
     frames: RefCell<Vec<Frame>>,
-    /// Since when the oldest frame has waited that nobody waits for.
+    /// When the oldest waiting frame that is not urgent was added.
     waits_since: Cell<Option<Instant>>,
     is_urgent: Cell<bool>,
 }
 
 enum Frame {
     Message(SeatMessage),
-    /// For a program. It becomes a fact only when it is sent, to keep that work out of the turn.
+    /// A report for a program. It is turned into a fact only when it is sent, to keep that work out
+    /// of the turn.
     Report(Report),
 }
 
@@ -41,7 +42,7 @@ impl Outbox {
         self.is_urgent.set(true);
     }
 
-    /// Adds a frame that nobody waits for.
+    /// Adds a frame that is not urgent.
     fn push_later(&self, frame: Frame) {
         let mut frames = self.frames.borrow_mut();
         match (frames.last_mut(), &frame) {
@@ -228,7 +229,7 @@ mod tests {
         Frame::Message(SeatMessage::View(View { prompt: prompt.to_owned(), ..View::default() }))
     }
 
-    /// The number of all messages, and the prompts among them.
+    /// How many messages there are, and the prompts in them.
     fn prompts(messages: &[SeatMessage]) -> (usize, Vec<&str>) {
         let prompts = messages.iter().filter_map(|message| match message {
             SeatMessage::View(view) => Some(&*view.prompt),
@@ -238,8 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_waits_for_leaves_in_its_place_with_what_is_urgent_or_after_a_tenth_of_a_second()
-    {
+    fn frames_that_are_not_urgent_leave_in_order_with_an_urgent_one_or_after_a_tenth_of_a_second() {
         let outbox = Outbox::default();
         let now = clock::now().clock;
         outbox.push_later(owed(1));

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_makes_one_list_and_nothing_changed_sends_none() {
+    fn a_burst_makes_one_list_and_an_unchanged_list_is_not_sent() {
         let mut beside = Beside::default();
         let (begun, mut made) = (Instant::now(), 0);
         let after = |millis| begun + Duration::from_millis(millis);

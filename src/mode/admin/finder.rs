@@ -15,7 +15,7 @@ const FOUND_MAX: usize = 20;
 /// The most searches that may wait.
 const WAITING_MAX: usize = 64;
 
-/// What the desk's other threads report, besides the terminal's and the network's.
+/// A report from a thread of the desk that belongs neither to the terminal nor to the network.
 pub(super) enum Answer {
     /// A call of an agent failed, for this reason.
     Fault(String),

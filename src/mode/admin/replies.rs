@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use crate::core::canned::Replies;
 
-/// The file, and what it said when it was read last.
+/// The file, and the replies that were in it when it was read last.
 pub(super) struct CannedReplies {
     file: PathBuf,
     changed: Option<SystemTime>,
@@ -17,7 +17,7 @@ impl CannedReplies {
     /// Reads the file.
     ///
     /// # Errors
-    /// One sentence with the file's name, when it cannot be read or taken.
+    /// One sentence with the file's name, when the file cannot be read or is wrong.
     pub(super) fn read(file: PathBuf) -> Result<CannedReplies, String> {
         let (changed, replies) = (changed(&file), read(&file)?);
         Ok(CannedReplies { file, changed, replies })
@@ -26,7 +26,7 @@ impl CannedReplies {
     /// Reads the file again if it has changed.
     ///
     /// # Errors
-    /// One sentence, when the file cannot be taken now: the former replies stay.
+    /// One sentence, when the file is wrong now. Then the former replies stay.
     pub(super) fn refresh(&mut self) -> Result<(), String> {
         let now = changed(&self.file);
         if now != self.changed {

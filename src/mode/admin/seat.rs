@@ -1,9 +1,9 @@
-//! An agent in front of a desk, or a script: what they typed last, which conversations they see,
-//! and how far.
+//! An agent's or a script's seat at a desk: the line that was typed last, the conversations that
+//! the seat shows, and how far it has shown them.
 //!
-//! With `--json` a seat is told everything as it comes, but for what other agents and their
-//! customers say. A person sees what is said in the conversations they have or watch, and the whole
-//! past of one when it becomes theirs.
+//! With `--json` a seat prints every event as it comes, except the messages between other agents
+//! and their customers. A person sees the messages of conversations that they have or watch, and
+//! the whole past of a conversation when it becomes theirs.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
@@ -23,45 +23,46 @@ use crate::wire::{Author, ConversationId, Entry, Number, State};
 
 use super::beside::Beside;
 
-/// Conversations of which the seat knows how far a person has seen them, at most. Beyond it, those
-/// that left the desk's memory are shown whole when they are back.
+/// The most conversations for which a seat remembers how far it has shown them. If there are more,
+/// those that left the desk's memory are shown from their start when they are back.
 const DRAWN_MAX: usize = 10_000;
 
-/// Who answers customers at this desk, if anybody does.
+/// A seat of an agent or a script.
 pub(super) struct AgentSeat {
     pub(super) id: SeatId,
     pub(super) input: Input,
     pub(super) beside: Beside,
     seat: Seat,
     json: bool,
-    /// Nobody is here (`--no-terminal`): what is printed is never reported as seen.
+    /// Nobody reads here (`--no-terminal`): printed lines are never reported as seen.
     nobody: bool,
-    /// Conversations that the agent has, as far as they were told.
+    /// Conversations that the agent has, according to what this seat has shown.
     active: HashSet<ConversationId>,
-    /// Conversations that other agents have, as far as they were told.
+    /// Conversations that other agents have, according to what this seat has shown.
     others: HashSet<ConversationId>,
-    /// Conversations that were shown before the terminal was lost, until they are told again.
+    /// Conversations that the terminal had shown before it was lost, until they are shown again.
     resumed: HashSet<ConversationId>,
     /// Conversations of other agents that are watched at this seat.
     watched: HashSet<ConversationId>,
-    /// With `--json`: up to which offset conversations are told with this turn.
+    /// With `--json`: the offset up to which this turn prints each conversation.
     told: HashMap<ConversationId, Offset>,
-    /// At least one conversation was had.
+    /// Whether this seat has had a conversation.
     had_one: bool,
-    /// What the prompt shows, how far the latest line has come, and who gets the next one.
+    /// What the prompt shows, how far the latest line has come, and which conversation gets the
+    /// next line.
     prompt: Option<(Prompt, Mark, Option<ConversationId>)>,
-    /// Up to which offset a person has seen a conversation.
+    /// The offset up to which each conversation was shown to a person.
     drawn: HashMap<ConversationId, Offset>,
     /// Lines of active conversations that are committed and that the person has not seen yet.
     undrawn: HashMap<ConversationId, Vec<Line>>,
 }
 
-/// What is typed at a seat.
+/// The input of a seat.
 pub(super) struct Input {
     pub(super) pace: Pace<command::Admin>,
-    /// The customer whom a script's `/accept` is taking.
+    /// The customer whom a script's `/accept` is accepting.
     pub(super) accepting: Option<ConversationId>,
-    /// What the latest canned reply left for the agent to fill in.
+    /// The placeholders of the latest canned reply that the agent has to fill in.
     pub(super) open: Vec<String>,
 }
 
@@ -99,7 +100,7 @@ impl AgentSeat {
         self.seat
     }
 
-    /// Whether reports are told as JSON.
+    /// Whether reports are printed as JSON.
     pub(super) fn is_json(&self) -> bool {
         self.json
     }
@@ -110,12 +111,12 @@ impl AgentSeat {
         self.resumed.insert(id);
     }
 
-    /// Up to which offset this seat has been shown a conversation.
+    /// The offset up to which this seat has shown a conversation.
     pub(super) fn drawn(&self, id: ConversationId) -> Offset {
         self.drawn.get(&id).copied().unwrap_or(Offset::START)
     }
 
-    /// Whether at least one conversation was had here.
+    /// Whether this seat has had a conversation.
     pub(super) fn had_one(&self) -> bool {
         self.had_one
     }
@@ -140,7 +141,7 @@ impl AgentSeat {
         }
     }
 
-    /// The turn is over: what was told is shown.
+    /// Called at the end of a turn: everything that was reported appears now.
     pub(super) fn flush(&mut self) {
         for (id, offset) in self.told.drain() {
             self.seat.screen().note_shown(id, offset);
@@ -148,8 +149,8 @@ impl AgentSeat {
         self.seat.screen().flush();
     }
 
-    /// Shows this prompt, and in the title how many need an answer. A desk calls this every turn
-    /// for every seat, so what has not changed costs little.
+    /// Shows this prompt, and in the title how many customers need an answer. A desk calls this
+    /// every turn for every seat, so an unchanged prompt costs little.
     pub(super) fn show_prompt(
         &mut self,
         prompt: (Prompt, Mark, Option<ConversationId>),
@@ -175,7 +176,7 @@ impl AgentSeat {
         }
     }
 
-    /// Tells a fact.
+    /// Shows a fact.
     pub(super) fn tell(
         &mut self,
         desk: &Desk,
@@ -209,7 +210,7 @@ impl AgentSeat {
         }
     }
 
-    /// Tells which lines of ours a customer's side does not have.
+    /// Reports our lines that a customer's side does not have.
     pub(super) fn tell_undelivered(
         &mut self,
         id: ConversationId,
@@ -235,15 +236,15 @@ impl AgentSeat {
                 *is_elsewhere = !desk.is_own(self.id, *conversation);
                 Some((*conversation, *state, *is_elsewhere))
             }
-            // How much another agent owes is no news here.
+            // The unanswered lines of another agent's customer are not shown here.
             Report::Unanswered { conversation, .. }
                 if !desk.is_shown_at(self.id, *conversation) =>
             {
                 self.seat.tell_later(report);
                 return Ok(());
             }
-            // What a customer is doing, and how far lines to them have come, is told where somebody
-            // talks to them.
+            // Typing and the marks of lines are shown only at seats of the agent who has the
+            // customer.
             Report::Typing { conversation }
             | Report::Delivered { conversation, .. }
             | Report::Seen { conversation, .. }
@@ -281,7 +282,7 @@ impl AgentSeat {
         Ok(())
     }
 
-    /// Shows a person what they have not seen of a conversation.
+    /// Shows a person the lines of a conversation that they have not seen.
     pub(super) fn draw_whole(
         &mut self,
         desk: &Desk,
@@ -294,7 +295,7 @@ impl AgentSeat {
         let is_note = |line: &Line| matches!(line.what, What::Note(_)) && !is_back;
         let is_new = |line: &Line| line.offset > drawn || is_note(line);
         let lines = journal.lines(id, Offset::START)?.into_iter().filter(is_new);
-        // What a terminal has missed, while its connection was lost, is news.
+        // Lines that a terminal has missed, while its connection was lost, are not history.
         self.draw(desk, id, lines.collect(), !is_back);
         Ok(())
     }
@@ -312,9 +313,9 @@ impl AgentSeat {
         }
     }
 
-    /// Shows lines of a conversation. To a person the notes of history come behind the messages:
-    /// they are remarks about all of it. The ordinal is for a conversation that the desk does not
-    /// know any more.
+    /// Shows lines of a conversation. For a person, notes in the history come after its messages,
+    /// because they are remarks about all of it. The ordinal is for a conversation that the desk
+    /// does not know any more.
     pub(super) fn show_lines(
         &mut self,
         desk: &Desk,
@@ -329,7 +330,7 @@ impl AgentSeat {
         }
     }
 
-    /// Shows what is to be seen of a line.
+    /// Shows a line, if it is visible at this seat.
     pub(super) fn show_line(
         &mut self,
         desk: &Desk,

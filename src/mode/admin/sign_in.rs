@@ -123,7 +123,7 @@ impl Admin {
         self.sit_down(conn, seat, name, sign_in)
     }
 
-    /// Makes the agent's new seat, and shows the conversations there.
+    /// Makes a seat for the agent, and shows the conversations at it.
     fn sit_down(
         &mut self,
         conn: Conn,
@@ -186,7 +186,7 @@ impl Admin {
         match message {
             SeatMessage::Line { number, .. } if number <= line.received.get() => {
                 // The desk has this line already. If a script's line is still under way, the
-                // terminal hears `Taken` once it is done.
+                // terminal gets `Taken` when it is done.
                 if self.edges.seats[at].input.pace.pending().is_none() {
                     line.outbox.push(SeatMessage::Taken { number: line.received.get() });
                 }

@@ -48,7 +48,7 @@ pub(super) struct Line {
 }
 
 impl Terminals {
-    /// What the socket thread must know of the terminals' protocol.
+    /// The terminals' protocol, as far as the socket thread has to know it.
     pub(super) fn dialect(wire: &Dialect) -> Dialect {
         let strangers = Some(StrangersMax { all: STRANGERS, per_address: STRANGERS_PER_ADDRESS });
         Dialect { strangers, ..dialect_of_agents(wire.clone()) }
@@ -149,7 +149,7 @@ impl Terminals {
         }
     }
 
-    /// When frames that nobody waits for are due next.
+    /// When frames that are not urgent are due next.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.lines().filter_map(|(_, line)| line.outbox.deadline()).min()
     }

@@ -22,7 +22,7 @@ impl Admin {
         Ok(())
     }
 
-    /// Searches, in another thread. What is found comes as an answer.
+    /// Starts a search in another thread. The results come as an answer.
     pub(super) fn search(&self, at: SeatId, question: Question) -> Result<(), AgentRefusal> {
         let finder = self.finder.as_ref().ok_or(AgentRefusal::NothingToSearch)?;
         if finder.ask(at, question) { Ok(()) } else { Err(AgentRefusal::TooManySearches) }
@@ -126,7 +126,7 @@ impl Admin {
         let Some(id) = id else {
             return Ok(Err(ordinal.map_or(AgentRefusal::NothingOpen, AgentRefusal::NoSuch)));
         };
-        // What a customer said in former conversations stands before it.
+        // The customer's former conversations come before this one.
         let mut all = vec![(ordinal, id)];
         while let Some(former) = journal.story(all[all.len() - 1].1)?.and_then(|story| story.former)
             && let Some(id) = journal.conversation(former)?

@@ -1,4 +1,4 @@
-//! What is around the desk of `handoff admin`: its journal, its customers, and its agents.
+//! The surroundings of the desk in `handoff admin`: its journal, its customers, and its agents.
 
 use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
@@ -26,11 +26,11 @@ pub(super) struct Edges {
     pub(super) notifier: Notifier,
 }
 
-/// The seats in front of the desk. That of the terminal that started it is always there.
+/// The seats of the desk. The seat of the terminal that started it is always there.
 pub(super) struct Seats(BTreeMap<SeatId, AgentSeat>);
 
 impl Seats {
-    /// The terminal that started the desk.
+    /// Only the seat of the terminal that started the desk.
     pub(super) fn new(here: AgentSeat) -> Seats {
         Seats([(here.id, here)].into())
     }
@@ -55,12 +55,12 @@ impl Seats {
         self.0.values_mut()
     }
 
-    /// Seats of scripts with a line that is not done.
+    /// The seats of scripts that have a line that is not done.
     pub(super) fn at_work(&self) -> Vec<SeatId> {
         self.iter().filter(|at| at.input.pace.pending().is_some()).map(|at| at.id).collect()
     }
 
-    /// Ends all seats once everything is shown.
+    /// Ends all seats when everything is shown.
     pub(super) fn finish(self) {
         self.0.into_values().for_each(|seat| seat.into_seat().finish());
     }
@@ -69,7 +69,7 @@ impl Seats {
 impl Index<SeatId> for Seats {
     type Output = AgentSeat;
 
-    /// A seat that the caller knows to be there.
+    /// A seat, which must exist.
     fn index(&self, id: SeatId) -> &AgentSeat {
         &self.0[&id]
     }

@@ -20,7 +20,7 @@ use super::{Certificate, raw};
 pub struct Admin {
     /// The address to listen on, HOST:PORT.
     pub listen: String,
-    /// The certificate that the desk shows; its own key when `None`.
+    /// The certificate that the desk shows; `None`: one for its own key.
     certificate: Option<Certificate>,
     /// Where connections may be without encryption; `None` if all are encrypted.
     pub plaintext: Option<Plaintext>,
@@ -42,17 +42,17 @@ pub struct Admin {
     pub rate: u32,
     /// The file with canned replies.
     pub replies: Option<PathBuf>,
-    /// How an agent is called who does not look at the terminal.
+    /// How to call agents who do not look at a terminal.
     pub notify: Targets,
-    /// After how long the agent is called again.
+    /// The time after which agents are called again.
     pub notify_every: Duration,
-    /// After how long without a terminal an agent is gone.
+    /// The time without a terminal after which an agent is gone.
     pub agent_grace: Duration,
     /// The most customers of one agent.
     pub max_active: usize,
     /// How customers get from the queue to the agents.
     pub assign: Assign,
-    /// After how long an assigned customer without an answer goes to the next agent.
+    /// The time after which an assigned customer without an answer goes to the next agent.
     pub answer_within: Option<Duration>,
     /// Whether leads do not see what other agents are typing.
     pub private_drafts: bool,
@@ -62,9 +62,9 @@ pub struct Admin {
     pub json: bool,
     /// Whether to do without editing and colour.
     pub plain: bool,
-    /// Whether the other side is shown that somebody types here.
+    /// Whether to tell the other side that somebody types here.
     pub shows_typing: bool,
-    /// Whether the other side is shown what was seen here.
+    /// Whether to tell the other side which lines were seen here.
     pub shows_seen: bool,
 }
 
@@ -157,8 +157,9 @@ impl Admin {
         self.place.clone()
     }
 
-    /// The file of the desk's agents; `None` if the desk can have none but its own terminal: it
-    /// keeps nothing, or no key of its own proves to them who it is.
+    /// The file of the desk's agents. `None` if the desk can have no agents besides its own
+    /// terminal: because it keeps nothing, or because it has no key by which their terminals could
+    /// recognize it.
     ///
     /// # Errors
     /// When the platform does not say where it keeps such files.
@@ -167,10 +168,10 @@ impl Admin {
         Ok(folder.map(|folder| AgentsFile::path(&folder, &self.place.profile)))
     }
 
-    /// Keeps which key the desk shows, for the codes of its agents.
+    /// Keeps the fingerprint of the desk's key, for the codes of its agents.
     ///
     /// # Errors
-    /// One line, when it cannot be kept.
+    /// One line, when the fingerprint cannot be kept.
     pub fn keep_desk_key(&self, key: &str) -> Result<(), String> {
         match self.place.folder()? {
             Some(folder) => keep_desk_key(&folder, &self.place.profile, key),

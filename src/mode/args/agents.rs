@@ -17,7 +17,7 @@ use crate::edge::tls::Fingerprint;
 pub struct Agent {
     /// What to do.
     pub task: AgentTask,
-    /// Which desk's agents.
+    /// The folder and the profile of the desk.
     place: Place,
 }
 
@@ -30,7 +30,7 @@ pub enum AgentTask {
         name: String,
         /// The name that customers see, if it is given.
         shown_as: Option<String>,
-        /// Whether the agent is a lead, if that is said.
+        /// Whether the agent is a lead, if an option says so.
         is_lead: Option<bool>,
         /// The departments that the agent serves, if some are named.
         departments: Vec<Department>,
@@ -129,8 +129,8 @@ impl Agent {
         Ok(AgentsFile::path(&self.folder()?, &self.place.profile))
     }
 
-    /// The fingerprint of the key that the desk shows: of the certificate that it was started with
-    /// last, else of its own key.
+    /// The fingerprint of the desk's key: the key of the certificate with which the desk was last
+    /// started, or else its own key.
     ///
     /// # Errors
     /// One line, when the key cannot be read or made.
@@ -142,10 +142,10 @@ impl Agent {
         }
     }
 
-    /// What to say of a code if no desk with this profile has run yet: it may be a typing error.
+    /// A warning if no desk with this profile has run yet: the profile may be mistyped.
     ///
     /// # Errors
-    /// One line, when that cannot be known.
+    /// One line, when the file cannot be read.
     pub fn doubt(&self) -> Result<Option<String>, String> {
         let (folder, profile) = (self.folder()?, &self.place.profile);
         let has_run = kept_desk_key(&folder, profile)?.is_some();

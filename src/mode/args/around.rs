@@ -50,7 +50,7 @@ pub(super) struct Given {
     pub(super) ephemeral: bool,
 }
 
-/// What is [`Given`] among the raw options of a mode.
+/// Makes a [`Given`] from the raw options of a mode.
 macro_rules! given_around {
     ($raw:ident) => {
         $crate::mode::args::around::Given {

@@ -14,10 +14,10 @@ use crate::net::CONNECTIONS;
 use crate::turn::peers::rate::RATE;
 
 /// Declares the struct of a mode: its own options, and groups of options that several modes share.
-/// The groups are `+ listen` (whoever listens), `+ around` (the ways to the desk and to the bot,
-/// for the customers' sides), `+ place` (journals and keys), `+ desk` (which desk's agents), `+
-/// person` (who sits at a terminal) and `+ json`. `argh` itself cannot put the options of one
-/// struct into another.
+/// The groups are `+ listen` (programs that listen), `+ around` (the ways to the desk and to the
+/// bot, for the customers' sides), `+ place` (journals and keys), `+ desk` (the desk of agents), `+
+/// person` (programs for a person at a terminal) and `+ json`. `argh` itself cannot put the options
+/// of one struct into another.
 macro_rules! mode {
     ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* } + listen $($more:tt)*) => {
         mode! { $(#[$about])* $vis struct $mode {
@@ -177,27 +177,27 @@ mode! {
         /// the key of that certificate, in PEM
         #[argh(option)]
         pub tls_key: Option<PathBuf>,
-        /// what the bot is sent when a customer opens the chat, so that it speaks first, such as
-        /// /get_started (default: nothing)
+        /// a text to send to the bot when a customer opens the chat, so that the bot speaks first,
+        /// such as /get_started (default: none)
         #[argh(option)]
         pub greet: Option<String>,
         /// a proxy whose X-Forwarded-For names the customer's address (repeatable)
         #[argh(option)]
         pub trust_proxy: Vec<IpAddr>,
-        /// a file with the token that makes the desk trust this gateway (default: the desk takes it
-        /// for one address)
+        /// a file with the token that makes the desk trust this gateway (default: for the desk's
+        /// limits, all customers have one address)
         #[argh(option)]
         pub gateway_token: Option<PathBuf>,
-        /// what a customer must accept before the first word; a link in it is [text](https://…)
-        /// (default: nothing)
+        /// a notice that customers must accept before the first word; a link in it is
+        /// [text](https://…) (default: none)
         #[argh(option)]
         pub notice: Option<String>,
-        /// what a customer is asked for before the first handoff: name, email, or name,email
+        /// what to ask a customer for before the first handoff: name, email, or name,email
         /// (default: nothing)
         #[argh(option)]
         pub ask: Option<String>,
-        /// a file with the key by which the shop's backend signs who a customer is (twice for a
-        /// change of keys; default: nobody is known)
+        /// a file with the key by which the shop's backend signs customers' identities (give two
+        /// while you change keys; default: no identities)
         #[argh(option)]
         pub identity_keys: Vec<PathBuf>,
         /// pages of this origin may show the chat in a frame, such as https://www.shop.example
@@ -207,16 +207,16 @@ mode! {
         /// pages of this origin may use the API, such as https://app.shop.example (repeatable)
         #[argh(option)]
         pub api_origin: Vec<String>,
-        /// show images of this host in the chat, HOST or HOST:PORT over HTTPS (repeatable); those
-        /// of others are links
+        /// show images of this host in the chat, HOST or HOST:PORT over HTTPS (repeatable); images
+        /// of other hosts become links
         #[argh(option)]
         pub images: Vec<String>,
-        /// what agents are shown of a customer's address: masked (its network), full or none
-        /// (default masked)
+        /// how agents see a customer's address: masked (only its network), full or none (default
+        /// masked)
         #[argh(option, default = "Addresses::default()")]
         pub addresses: Addresses,
-        /// the most customers at the same time; further new ones are told to come back later
-        /// (default 8000)
+        /// the most customers at the same time; further new ones must come back later (default
+        /// 8000)
         #[argh(option, default = "gateway::CUSTOMERS")]
         pub customers: usize,
         /// new customers from one address at once; a third as many may follow each minute (default
@@ -277,16 +277,17 @@ mode! {
         /// do not show leads what other agents are typing
         #[argh(switch)]
         pub private_drafts: bool,
-        /// who takes a customer who waits: 'pull' (the agent who accepts first) or 'longest-idle'
-        /// (the agent who got one the longest ago; default pull)
+        /// how waiting customers get an agent: 'pull' (an agent accepts them) or 'longest-idle'
+        /// (the desk chooses the agent who has had no new customer for the longest time; default
+        /// pull)
         #[argh(option, default = "Assign::default()")]
         pub assign: Assign,
         /// with --assign longest-idle: seconds for the agent to answer; then the customer goes to
         /// the next one, and the agent is away (default: no limit)
         #[argh(option)]
         pub answer_within: Option<u32>,
-        /// the most customers, connected or waiting; further ones are told to come back later
-        /// (default 3000)
+        /// the most customers, connected or waiting; further ones must come back later (default
+        /// 3000)
         #[argh(option, default = "CUSTOMERS")]
         pub customers: usize,
         /// the most customers from one address (default 256; behind a tunnel or a proxy all
@@ -324,7 +325,7 @@ mode! {
         /// folder)
         #[argh(option)]
         pub state: Option<PathBuf>,
-        /// which agent you are, if you are several at this desk (default: "default")
+        /// a name for this agent's files, if several agents share this account (default: "default")
         #[argh(option, default = "String::from(\"default\")")]
         pub profile: String,
         /// plain lines: no editing, no colour
@@ -333,7 +334,7 @@ mode! {
     } + json
 }
 
-/// Who may answer at the desk besides its own terminal.
+/// Adds, lists and removes agents, who answer at a desk besides its own terminal.
 #[derive(FromArgs, Debug)]
 #[argh(subcommand, name = "agent")]
 pub(super) struct Agent {
@@ -350,9 +351,8 @@ pub(super) enum AgentTask {
 }
 
 mode! {
-    /// Adds an agent, and prints a code for 'handoff attach'. It works once. For an agent whom the
-    /// desk has already, it is the code of one more terminal, and the options that are given change
-    /// what they say.
+    /// Adds an agent, and prints a code for 'handoff attach'. It works once. If the agent exists
+    /// already, the code is for one more terminal, and the given options change the agent.
     #[derive(FromArgs, Debug)]
     #[argh(subcommand, name = "add")]
     pub(super) struct AgentAdd {

@@ -1,4 +1,4 @@
-//! Where customers reach the gateway: the scheme and the host of its pages.
+//! The site of a gateway: the scheme and the host at which customers reach its pages.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ impl Site {
     /// Reads a URL without path.
     ///
     /// # Errors
-    /// One line, when it is none.
+    /// One line, when this is no such URL.
     pub fn parse(url: &str) -> Result<Site, String> {
         let wrong =
             || format!("--url {url}: give a URL without path, such as https://chat.example");
@@ -34,12 +34,12 @@ impl Site {
         Ok(Site { is_https, host: host.strip_suffix(own_port).unwrap_or(&host).to_owned() })
     }
 
-    /// The address that the gateway listens on.
+    /// The site at the address on which the gateway listens.
     pub fn of_listener(listener: SocketAddr, is_https: bool) -> Site {
         Site { is_https, host: listener.to_string() }
     }
 
-    /// Whether its pages come over HTTPS.
+    /// Whether the pages come over HTTPS.
     pub fn is_https(&self) -> bool {
         self.is_https
     }
@@ -49,7 +49,7 @@ impl Site {
         &self.host
     }
 
-    /// As a browser writes it in `Origin`.
+    /// The origin, as a browser writes it in `Origin`.
     pub fn origin(&self) -> String {
         format!("{}://{}", if self.is_https { "https" } else { "http" }, self.host)
     }

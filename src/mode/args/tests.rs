@@ -1,4 +1,4 @@
-//! What the command line refuses, and with which words.
+//! The command lines that are refused, and the words of each refusal.
 
 use super::*;
 

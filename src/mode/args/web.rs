@@ -21,16 +21,15 @@ pub struct Web {
     pub around: Around,
     /// The address to listen on, HOST:PORT.
     pub listen: String,
-    /// How customers reach the gateway; `None`: at the address it listens on.
+    /// The URL at which customers reach the gateway; `None`: the address on which it listens.
     pub url: Option<Site>,
     /// The files of HTTPS; `None`: plain HTTP.
     pub certificate: Option<Certificate>,
-    /// What the bot is sent when a customer opens the chat.
+    /// The text for the bot when a customer opens the chat.
     pub greet: Option<String>,
-    /// What a customer must accept before the first word.
+    /// The notice that customers must accept before the first word.
     pub notice: Option<String>,
-    /// What a customer is asked for before the first handoff: `name`, `email`, or both with a
-    /// comma.
+    /// What to ask a customer for before the first handoff: `name`, `email`, or both with a comma.
     pub ask: Option<String>,
     /// Origins whose pages may show the chat in a frame.
     pub embedders: Vec<String>,
@@ -38,11 +37,11 @@ pub struct Web {
     pub api_origins: Vec<String>,
     /// The hosts whose images the page shows.
     pub images: Vec<String>,
-    /// The proxies whose word on a customer's address counts.
+    /// The proxies that are trusted to name a customer's address.
     pub trusted_proxies: Vec<IpAddr>,
     gateway_token: Option<PathBuf>,
     identity_keys: Vec<PathBuf>,
-    /// What agents are shown of customers' addresses.
+    /// How agents see customers' addresses.
     pub addresses: Addresses,
     /// The most customers at the same time.
     pub customers: usize,
@@ -55,7 +54,7 @@ pub struct Web {
 }
 
 impl Web {
-    /// Whether all connections may come from a proxy: from one that is named, or on this machine.
+    /// Whether all connections may come from a proxy: a named one, or one on this machine.
     pub fn are_proxied(&self) -> bool {
         let host = self.listen.rsplit_once(':').map_or("", |(host, _)| host);
         let is_loopback = host == "localhost"
@@ -112,7 +111,7 @@ impl raw::Web {
 }
 
 impl Web {
-    /// What proves to a desk that it may trust this gateway.
+    /// The token that proves to a desk that it may trust this gateway.
     ///
     /// # Errors
     /// One line, when the token cannot be used.
@@ -120,7 +119,7 @@ impl Web {
         self.gateway_token.as_deref().map(read_token).transpose()
     }
 
-    /// The keys with which the shop's backend signs who a customer is.
+    /// The keys with which the shop's backend signs customers' identities.
     ///
     /// # Errors
     /// One line, when a key cannot be used.

@@ -1,4 +1,5 @@
-//! The way to the bot: requests of sessions out, answers back to the session that asked.
+//! The way to the bot: takes requests from sessions, and returns each answer to the session that
+//! asked.
 
 use std::collections::HashMap;
 
@@ -16,17 +17,17 @@ use crate::wire::{ConversationId, Number, Said};
 pub(in crate::mode) struct Asker {
     bot: Bot,
     triggers: Triggers,
-    /// Requests under way: the number that each has at the bot, its conversation, and its ticket
-    /// there.
+    /// Requests under way. The key is the request's ticket at the bot; the value is its
+    /// conversation and its ticket in that conversation's session.
     under_way: HashMap<u64, (ConversationId, u64)>,
-    /// How many requests there have been: their numbers at the bot.
+    /// How many requests there were so far, which is also the latest ticket at the bot.
     count: u64,
-    /// The bot's warning was taken; it is the same each time.
+    /// Whether the bot's warning was shown; it is the same each time.
     has_warned: bool,
 }
 
 impl Asker {
-    /// Asks this bot. It hands over by these triggers.
+    /// The way to this bot, which hands over by these triggers.
     pub(in crate::mode) fn new(bot: Bot, triggers: Triggers) -> Asker {
         Asker { bot, triggers, under_way: HashMap::new(), count: 0, has_warned: false }
     }
@@ -104,7 +105,7 @@ impl Asker {
     }
 }
 
-/// What became of a return, as the session hears it.
+/// The end of a return, in the session's terms.
 fn resumed(returned: Result<bot::Taken, bot::Fault>) -> Resumed {
     match returned.map(|taken| taken.how) {
         Ok(bot::Resumed::Yes) => Resumed::Yes,

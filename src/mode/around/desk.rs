@@ -1,4 +1,4 @@
-//! The way to the desk: dials of sessions, whether the peer is the desk that it must be, and its
+//! The way to the desk: dials for sessions, checks that the peer is the trusted desk, and gives its
 //! messages to the session that dialled.
 
 use std::net::SocketAddr;
@@ -18,17 +18,17 @@ pub(in crate::mode) struct Desk {
     pub(in crate::mode) address: String,
     pub(in crate::mode) settings: net::Settings,
     pub(in crate::mode) trust: Trust,
-    /// What proves that the desk may trust this gateway.
+    /// The token that proves that the desk may trust this gateway.
     token: Option<Token>,
-    /// The person was told that the desk does not trust this gateway.
+    /// Whether the notice was shown that the desk does not trust this gateway.
     has_told_distrust: bool,
     /// Added to what a customer reads about a desk that cannot be trusted.
     advice: &'static str,
 }
 
 impl Desk {
-    /// The desk at this address, with what it is trusted for and the security that follows. A
-    /// gateway has a token.
+    /// The desk at this address, and the condition under which it is trusted. `token` is a
+    /// gateway's.
     pub(in crate::mode) fn new(
         address: String,
         (trust, security): (Trust, Security),
@@ -45,7 +45,7 @@ impl Desk {
         sessions.dialled(id, conn);
     }
 
-    /// A dialled connection stands. Returns news about the desk's key.
+    /// A dialled connection is open. Returns news about the desk's key.
     pub(in crate::mode) fn connected(
         &mut self,
         (conn, peer, key): (Conn, SocketAddr, Option<Fingerprint>),
@@ -74,7 +74,7 @@ impl Desk {
         }
     }
 
-    /// Bytes of the desk came. Returns a notice, the first time that the desk does not trust this
+    /// Bytes came from the desk. Returns a notice, the first time that the desk does not trust this
     /// gateway.
     pub(in crate::mode) fn received(
         &mut self,
@@ -112,7 +112,7 @@ impl Desk {
         })
     }
 
-    /// A connection to the desk is gone, or never came to be.
+    /// A connection to the desk is gone, or the dial failed.
     pub(in crate::mode) fn closed(
         &mut self,
         conn: Conn,
@@ -134,8 +134,7 @@ impl Desk {
         sessions.disconnected(conn, fault, now);
     }
 
-    /// The peer is not the desk that it must be. Nothing dials it again until the customer asks
-    /// for it.
+    /// The peer is not the trusted desk. Nothing dials it again until the customer asks for that.
     fn distrust(&self, conn: Conn, why: &str, sessions: &mut Sessions) {
         if let Some(session) = sessions.on(conn) {
             session.distrust(conn, &format!("{why}{}", self.advice));
@@ -143,7 +142,7 @@ impl Desk {
     }
 }
 
-/// What a person should do when the desk speaks plaintext and this side TLS.
+/// The advice for a person when the desk speaks plaintext and this side TLS.
 pub(in crate::mode) fn other_side_is_plaintext() -> String {
     format!(
         "{}; give --plaintext anywhere here too, but only if a tunnel leads to it",

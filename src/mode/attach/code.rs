@@ -55,7 +55,8 @@ impl Attach {
     /// The desk refuses the code. Asks a person for another one at the prompt.
     ///
     /// # Errors
-    /// A script cannot be asked: the error is the line that it ends with.
+    /// In a script, because nobody can be asked. The error is the last line that the program
+    /// prints.
     pub(super) fn refused(&mut self, conn: Conn, why: &str) -> Result<(), String> {
         if !self.screen.is_interactive() {
             return Err(format!(

@@ -1,4 +1,4 @@
-//! The connection to the desk: how it comes and goes, and what passes on it.
+//! The connection to the desk: how it comes and goes, and its messages.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use super::{Attach, End, Link};
 /// How long the desk may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// Why a line is given back that the desk may have or not.
+/// Why a line is given back that the desk may or may not have done.
 const MAYBE_DONE: &str = "the desk may have done it already";
 
 impl Attach {
@@ -28,8 +28,8 @@ impl Attach {
         }
     }
 
-    /// A person presses Enter while the desk is away: the next attempt is made at once, and its
-    /// outcome is said.
+    /// A person presses Enter while the desk is away: makes the next attempt at once, and reports
+    /// how it ends.
     pub(super) fn dial_now(&mut self) {
         if matches!(self.link, Link::Waiting(_)) {
             self.link = Link::Waiting(clock::now().clock);
@@ -55,7 +55,7 @@ impl Attach {
         Ok(())
     }
 
-    /// A connection stands. Only the desk that the code names gets the secret.
+    /// A connection is open. Only the desk that the code names gets the secret.
     fn connected(&mut self, conn: Conn, key: Option<Fingerprint>) -> Result<(), String> {
         let wanted = Fingerprint::new(self.credentials.desk_key);
         if key != Some(wanted) {
@@ -129,7 +129,7 @@ impl Attach {
             SeatMessage::Upto { conversation, offset } => {
                 self.shown.insert(conversation, offset);
                 if self.shown.len() > SHOWN_MAX {
-                    // The one that was heard of least lately.
+                    // Drops the conversation whose latest line is the oldest.
                     let oldest = self.shown.iter().min_by_key(|(_, offset)| **offset);
                     let oldest = oldest.map(|(id, _)| *id);
                     oldest.map(|id| self.shown.remove(&id));
@@ -152,8 +152,8 @@ impl Attach {
         Ok(())
     }
 
-    /// The desk knows this agent. It has done the lines up to `taken`, but for those that it did
-    /// not send, and gets the others.
+    /// The desk knows this agent. It has done the lines up to `taken`, except those that it did not
+    /// send. It gets the later lines now.
     fn signed_in(
         &mut self,
         conn: Conn,
@@ -211,7 +211,7 @@ impl Attach {
         self.lines.taken(number).map_err(|fault| fault.to_string())
     }
 
-    /// The connection is gone, or never came to be. The next attempt comes after a wait.
+    /// The connection is gone, or the dial failed. The next attempt comes after a wait.
     pub(super) fn lost(&mut self, conn: Conn, why: &str) {
         if !self.is_current(conn) {
             return;

@@ -34,7 +34,7 @@ pub fn serve(listen: &str, ready: impl FnOnce(SocketAddr)) -> Result<(), String>
     }
 }
 
-/// Serves in threads of its own until the process ends. Returns the address, with the real port.
+/// Serves in background threads until the process ends. Returns the address, with the real port.
 ///
 /// # Errors
 /// One line, when it cannot listen.

@@ -29,7 +29,7 @@ pub(super) struct Asked {
     pub(super) method: String,
     /// The path, as it was sent.
     pub(super) path: String,
-    /// The part behind the `?`; empty if there is none.
+    /// The part after the `?`; empty if there is none.
     pub(super) query: String,
     pub(super) body: Vec<u8>,
 }

@@ -19,7 +19,7 @@ impl Shop {
         listener.map(Shop).map_err(|e| format!("no port is free: {e}"))
     }
 
-    /// The origin of its page, as a browser on this machine has it.
+    /// The origin of the shop's page, as a browser on this machine sees it.
     ///
     /// # Errors
     /// One line, when the system does not tell the port.

@@ -1,5 +1,5 @@
-//! How the customer's side ends: it waits for what it owes, for a while, and says what it still
-//! owes.
+//! How the customer's side ends: it waits for a while until everything is delivered, and reports
+//! what is not.
 
 use std::time::Instant;
 
@@ -63,7 +63,7 @@ impl User {
     pub(super) fn leave(&mut self, then: Then, now: Now) {
         let ends = matches!(then, Then::StartAnew) || self.edges.keeper.journal.is_ephemeral();
         if ends && self.session().state() != State::Closed {
-            // Refused if the conversation goes on in another program; then it is not ours to end.
+            // This fails if the conversation goes on in another program, which then may end it.
             let _ = self.input().end(now);
         }
         let is_live = matches!(self.session().state(), State::Queued | State::Active);
@@ -112,7 +112,7 @@ impl User {
         }
     }
 
-    /// Whether every line is where it belongs, and nobody is owed anything.
+    /// Whether every line is delivered.
     pub(super) fn is_left(&self) -> bool {
         match self.session().state() {
             State::Queued | State::Active => {

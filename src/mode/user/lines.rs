@@ -1,5 +1,5 @@
-//! What is typed at the customer's side: a person's line is done at once, a script's when it is
-//! due.
+//! The lines that are typed at the customer's side. A person's line is done at once, a script's
+//! line when it is due.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use super::User;
 use super::leaving::Then;
 
 impl User {
-    /// Takes a line. A person's line is done or refused at once, a script's waits until it can be
-    /// done.
+    /// Takes a line. A person's line is done or refused at once; a script's line waits until it can
+    /// be done.
     pub(super) fn typed(&mut self, line: &str, now: Now) -> Result<(), Stop> {
         match command::User::parse(line) {
             Ok(command) if self.pace.is_person() => {
@@ -47,7 +47,7 @@ impl User {
         Ok(())
     }
 
-    /// Does a script's line when it is due.
+    /// Does a script's line if it is due.
     pub(super) fn step(&mut self, now: Now) -> Result<(), Stop> {
         let Some(command) = self.pace.pending() else { return Ok(()) };
         match command {
@@ -93,7 +93,7 @@ impl User {
         }
     }
 
-    /// Does what was typed. Returns why it cannot be done, if it cannot.
+    /// Carries out a line. Returns the reason if it cannot be done.
     pub(super) fn obey(
         &mut self,
         command: &command::User,

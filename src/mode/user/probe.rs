@@ -1,10 +1,10 @@
 //! One look at the desk when the customer's side starts.
 //!
-//! A wrong `--fingerprint` or `--ca` would otherwise be found only when a conversation is handed
-//! over. So one connection is opened and closed again: a TLS handshake without a hello, which the
-//! desk does not report. What is wrong with the key is a notice; a first contact pins the key; a
-//! desk that is down is no news. Nothing waits for the probe, and a dial for a conversation ends
-//! it: that dial finds the same, and says it.
+//! Otherwise a wrong `--fingerprint` or `--ca` would be found only at the first handoff. So the
+//! customer's side opens one connection and closes it again: a TLS handshake without a hello, which
+//! the desk does not report. A wrong key causes a notice; a first contact pins the key; a desk that
+//! is down is not reported. Nothing waits for the probe, and a dial for a conversation ends it,
+//! because that dial finds and reports the same.
 
 use super::world::Edges;
 use crate::core::clock::Now;
@@ -16,9 +16,9 @@ use crate::wire::{Code, Conn, Message};
 /// The probe of this process.
 #[derive(Default)]
 pub(super) struct Probe {
-    /// Its connection, once it was dialled.
+    /// The probe's connection, after it was dialled.
     conn: Option<Conn>,
-    /// It found what it can find, or is not needed: it says nothing more.
+    /// The probe has its result, or is not needed: it reports nothing more.
     over: bool,
 }
 
@@ -35,7 +35,7 @@ impl Probe {
 }
 
 impl Edges {
-    /// Looks at the desk, unless a conversation has dialled it already.
+    /// Starts the probe, unless a conversation has dialled the desk already.
     pub(super) fn start_probe(&mut self) {
         if !self.probe.over {
             self.probe.conn =
@@ -44,7 +44,7 @@ impl Edges {
         }
     }
 
-    /// Drops the probe at once: a conversation dials, or the program ends.
+    /// Drops the probe at once, because a conversation dials or the program ends.
     pub(super) fn drop_probe(&mut self) {
         self.probe.over = true;
         if let Some(conn) = self.probe.conn {
@@ -60,9 +60,9 @@ impl Edges {
         match event {
             Event::Connected { conn, peer, key } => {
                 match self.desk.trust.judge(&self.desk.address, peer, key) {
-                    // A desk that speaks TLS stays silent to a plaintext customer until it gets a
-                    // byte. It answers a goodbye by saying so, and a desk that
-                    // speaks plaintext closes the connection.
+                    // A desk that speaks TLS sends nothing to a plaintext customer until it gets a
+                    // byte. To a goodbye it answers that it speaks TLS; a desk that speaks
+                    // plaintext closes the connection.
                     Ok(_) if key.is_none() => {
                         self.peers.opened(conn, now.clock);
                         self.peers.net().expect(conn, Some(WELCOME_WITHIN), "answer");
@@ -100,7 +100,7 @@ impl Edges {
                     | Closed::Distrusted(_) => {
                         self.warn_of_desk(&why.to_string());
                     }
-                    // It is down, or too busy for now: a handoff will dial until it is there.
+                    // The desk is down, or too busy for now: a handoff will dial until it answers.
                     _ => {}
                 }
             }

@@ -1,5 +1,5 @@
-//! What is around the sessions of `handoff user`: the journal, the desk, the bot, and whoever
-//! types.
+//! The surroundings of the sessions of `handoff user`: the journal, the desk, the bot, and the
+//! person or script.
 
 use std::ops::RangeInclusive;
 
@@ -45,7 +45,7 @@ impl Edges {
         Edges { current, keeper, peers, seat, probe: super::probe::Probe::default(), desk, asker }
     }
 
-    /// Tells lines of a conversation as they stand in the journal.
+    /// Shows lines of a conversation from the journal.
     pub(super) fn tell_history(&mut self, id: ConversationId, lines: &[Line]) {
         for line in lines {
             if let (Some((entry, _)), What::Entry(desk, _)) = (line.said(), &line.what) {
@@ -54,7 +54,7 @@ impl Edges {
         }
     }
 
-    /// Tells which of these entries nobody has: those that were said to a person.
+    /// Reports the lines to a person among these entries as undelivered, because no desk has them.
     pub(super) fn tell_undelivered(
         &mut self,
         session: &Session,
@@ -70,8 +70,8 @@ impl Edges {
         Ok(())
     }
 
-    /// Tells what is for who set the program up. A customer at a terminal need not read it: it goes
-    /// to the log.
+    /// Shows a sentence for the person who set up the program. If a customer sits at a terminal, it
+    /// goes to the log instead.
     pub(super) fn tell_operator(&self, text: &str) {
         if self.seat.is_person() {
             log::info!("{text}");
@@ -87,7 +87,7 @@ impl Edges {
         self.seat.say(told, desk.map(|desk| (id, Some(desk), entry.number)));
     }
 
-    /// Who gets the next line, and what became of the last.
+    /// The prompt: who gets the next line, and the mark of the last one.
     fn prompt(&self, session: &Session) -> String {
         let who = match session.state() {
             State::Bot => return "bot".to_owned(),
@@ -108,8 +108,8 @@ impl Edges {
     }
 }
 
-/// What the prompt shows besides the state, for somebody who has none: said in a line of its own
-/// whenever it changes.
+/// The content of the prompt besides the state, for a person without a prompt. It is shown as a
+/// line whenever it changes.
 fn spoken(session: &Session) -> String {
     let typing = session.is_agent_typing().then_some("the agent is typing");
     let mark = match session.mark() {

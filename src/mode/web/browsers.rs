@@ -1,4 +1,4 @@
-//! The connections of browsers: bytes to requests, and answers to bytes.
+//! The connections of browsers: turns bytes into requests, and answers into bytes.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -20,14 +20,14 @@ use super::world::Edges;
 
 /// The time for the head of a request, from its first byte.
 const HEAD_WITHIN: Duration = Duration::from_secs(20);
-/// The time for its body.
+/// The time for the body of a request.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
-/// A kept connection may be idle for this long.
+/// How long a kept connection may be idle.
 const IDLE_WITHIN: Duration = Duration::from_secs(75);
 /// Longer than any connection lasts: the socket thread sends browsers no bytes of its own.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// What a browser is answered.
+/// An answer to a browser.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
@@ -37,14 +37,14 @@ pub(super) struct Answer {
 /// All connections of browsers.
 pub(super) struct Browsers {
     connections: HashMap<Conn, Browser>,
-    /// Answers that leave once the turn has committed what they say.
+    /// Answers that leave after this turn's commit.
     answers: Vec<(Conn, Answer)>,
     trusted_proxies: Vec<IpAddr>,
-    /// The most connections from one address that is no trusted proxy's.
+    /// The most connections from one address, unless it is a trusted proxy's.
     per_address: usize,
-    /// How many connections each address has, as limits count addresses.
+    /// How many connections each address has.
     counts: HashMap<Address, usize>,
-    /// An address that is not trusted sent `X-Forwarded-For`: this is said once.
+    /// Whether the notice was shown that an untrusted address sends `X-Forwarded-For`.
     has_undeclared_proxy: bool,
 }
 
@@ -52,13 +52,13 @@ struct Browser {
     http: Connection,
     peer: IpAddr,
     is_admitted: bool,
-    /// The stream that the connection carries: whether it is one of events.
+    /// The kind of stream that the connection carries, if it carries one.
     stream: Option<Carries>,
     /// The page of another origin that reads the stream.
     origin: Option<Box<str>>,
 }
 
-/// What a connection carries while a stream of the gateway writes to it.
+/// The kind of stream that a connection carries.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Carries {
     /// Server-sent events.
@@ -67,8 +67,8 @@ pub(super) enum Carries {
     Held,
 }
 
-/// Connections of browsers, secured like this. They may all come from a proxy: when it loses them
-/// at once, they come back at once.
+/// The settings of browsers' connections, with this security. With `are_proxied`, all may come from
+/// one proxy, and all may come back at the same time.
 pub(super) fn settings(security: Security, are_proxied: bool) -> Settings {
     let refusal = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     let settings = Settings::new(
@@ -135,7 +135,7 @@ impl Browsers {
         }
     }
 
-    /// Takes a connection in. False if its address has too many.
+    /// Adds a connection. False if its address has too many.
     fn accepted(&mut self, conn: Conn, peer: SocketAddr) -> bool {
         let count = self.counts.entry(peer.ip().into()).or_default();
         if *count >= self.per_address && !self.trusted_proxies.contains(&peer.ip().to_canonical()) {
@@ -164,7 +164,7 @@ impl Browsers {
         }
     }
 
-    /// The first request that came through a proxy which nobody declared: its address.
+    /// The address of an undeclared proxy, at the first request that came through one.
     fn undeclared_proxy(&mut self, conn: Conn, request: &Request) -> Option<IpAddr> {
         let peer = self.connections.get(&conn)?.peer.to_canonical();
         let is_one =
@@ -172,7 +172,7 @@ impl Browsers {
         (is_one && !std::mem::replace(&mut self.has_undeclared_proxy, true)).then_some(peer)
     }
 
-    /// The address of the customer whose request this is.
+    /// The address of the customer who sent this request.
     pub(super) fn address(&self, conn: Conn, request: &Request) -> Option<IpAddr> {
         let peer = self.connections.get(&conn)?.peer;
         let forwarded: Vec<_> = request.headers("x-forwarded-for").collect();
@@ -180,13 +180,13 @@ impl Browsers {
         Some(crate::core::http::customer_address(peer, &self.trusted_proxies, forwarded))
     }
 
-    /// Answers a request once the turn is committed.
+    /// Answers a request after this turn's commit.
     pub(super) fn answer(&mut self, conn: Conn, answer: Answer) {
         self.answers.push((conn, answer));
     }
 
-    /// A stream of the gateway writes to this connection from now on, for a page of another origin
-    /// if one is named.
+    /// Lets a stream of the gateway write to this connection. `origin` names the page of another
+    /// origin that reads it, if it is one.
     pub(super) fn carry(
         &mut self,
         conn: Conn,
@@ -202,7 +202,7 @@ impl Browsers {
                 ("Date", &*date),
                 ("Content-Type", "text/event-stream"),
                 ("Cache-Control", "no-store, no-transform"),
-                // nginx would keep the events back.
+                // Otherwise nginx would hold the events back.
                 ("X-Accel-Buffering", "no"),
             ];
             headers.extend(origin.map(Origins::sharing).into_iter().flatten());
@@ -213,7 +213,7 @@ impl Browsers {
 }
 
 impl Edges {
-    /// Writes what the streams of the gateway say.
+    /// Writes the bytes of the gateway's streams.
     pub(super) fn write_streams(&mut self, outputs: Vec<Output>) {
         for Output { conn, bytes, ends, .. } in outputs {
             let Some(browser) = self.browsers.connections.get_mut(&conn) else { continue };
@@ -260,7 +260,7 @@ impl Edges {
         }
     }
 
-    /// An answer is written: the connection is closed, or waits for the next request.
+    /// After an answer was written, closes the connection or waits for the next request.
     fn settle_browser(&mut self, conn: Conn) {
         let Some(browser) = self.browsers.connections.get_mut(&conn) else { return };
         let net = self.peers.net();

@@ -1,5 +1,5 @@
-//! What browsers get without asking for anything of a customer: the chat as a page of its own and
-//! in a frame, the script that puts it on a shop's pages, and their files.
+//! What browsers get that belongs to no customer: the chat as a page of its own and in a frame, the
+//! script that puts it on a shop's pages, and their files.
 
 use crate::core::http::{Method, Request};
 use crate::mode::args;
@@ -11,23 +11,23 @@ use super::routes::not_allowed;
 /// The pages of this gateway.
 pub(super) struct Front {
     chat: Page,
-    /// In a frame on a page of the same site.
+    /// The chat for a frame on a page of the same site.
     frame: Page,
-    /// In a frame on a page of another site.
+    /// The chat for a frame on a page of another site.
     foreign_frame: Page,
 }
 
-/// One page, as this gateway's options make it.
+/// One page, with this gateway's options in it.
 struct Page {
     html: String,
     gzip: Vec<u8>,
     policy: String,
-    /// The request's headers that decide on the answer.
+    /// The request headers on which the answer depends.
     vary: &'static str,
 }
 
 impl Front {
-    /// The pages as these options make them.
+    /// The pages with these options.
     pub(super) fn new(args: &args::Web) -> Front {
         let frame = |frame| Page::new(args, frame);
         Front { chat: frame(""), frame: frame("same-site"), foreign_frame: frame("cross-site") }
@@ -42,8 +42,8 @@ impl Front {
         answer
     }
 
-    /// The chat in a frame. Browsers say how the page around it is related to the gateway: that
-    /// decides what they let the frame keep.
+    /// The chat in a frame. Browsers say how the page around it is related to the gateway, because
+    /// the frame's storage depends on that.
     pub(super) fn frame(&self, request: &Request) -> Answer {
         let is_near = matches!(request.header("sec-fetch-site"), Some("same-origin" | "same-site"));
         let page = if is_near { &self.frame } else { &self.foreign_frame };
@@ -73,8 +73,8 @@ impl Page {
         Page { gzip: page::gzip(&html), html, policy, vary }
     }
 
-    /// Browsers load a page anew each time. It names the files of its version, and with a 304 a
-    /// browser would keep the headers that it got first, also those of a proxy that was wrong.
+    /// Browsers load a page anew each time, because it names the files of its version. With a 304 a
+    /// browser would also keep the headers of the first answer, even wrong ones that a proxy added.
     fn answer(&self, request: &Request) -> Answer {
         let takes_gzip = page::takes_gzip(request.headers("accept-encoding"));
         let body = || if takes_gzip { self.gzip.clone() } else { self.html.clone().into_bytes() };
@@ -112,7 +112,7 @@ pub(super) fn script(request: &Request, name: &str) -> Answer {
     answer.headers.extend([
         ("Cache-Control", "no-cache".to_owned()),
         ("ETag", etag()),
-        // Any page may load it, also one that asks everything it loads for that.
+        // Any page may load the script, also a page that requires this header of all that it loads.
         ("Access-Control-Allow-Origin", "*".to_owned()),
         ("Cross-Origin-Resource-Policy", "cross-origin".to_owned()),
     ]);

@@ -1,5 +1,5 @@
-//! Customers whom the shop knows: who they are by its own word, and who of the gateway's customers
-//! are one person (docs/WEB.md, "Verified identity"); and customers who go on in another page.
+//! Customers whom the shop knows: their identities, and which of the gateway's customers are the
+//! same person (docs/WEB.md, "Verified identity"). Also customers who go on in another page.
 //!
 //! ```text
 //! nobody has this id at the shop ─▶ the customer has it from now on
@@ -22,7 +22,7 @@ use super::posts::{Guest, done};
 use super::routes::Caller;
 
 impl Web {
-    /// The shop says who a customer is. All that requests before this one did is committed.
+    /// The shop says who a customer is. All earlier requests must be committed.
     pub(super) fn identify(
         &mut self,
         caller: Caller,
@@ -58,11 +58,11 @@ impl Web {
             self.edges.take_in(customer, now)?;
         }
         let Some(token) = token else { return Ok(Some(done(200, conversation, None))) };
-        // Created: another token, and another customer.
+        // 201, because the browser gets another token and is another customer from now on.
         Ok(Some(Answer { status: 201, ..self.welcome((token, conversation), keep) }))
     }
 
-    /// The customer's token names nobody from now on.
+    /// Logs a customer out: their token names nobody from now on.
     pub(super) fn logout(&mut self, caller: Caller, now: Now) -> Result<Answer, Stop> {
         if let Some(present) = self.edges.gateway.present(caller.customer) {
             self.withdraw(caller, present);
@@ -85,7 +85,7 @@ impl Web {
     ) -> Result<Result<Answer, Problem>, Stop> {
         let present = self.edges.gateway.present(caller.customer);
         if present.is_none_or(|present| self.unspoken.session(present).is_some()) {
-            // There is nothing to go on with.
+            // There is no conversation to go on with.
             return Ok(Err(Problem::State));
         }
         let code = Token::new(random().map_err(Stop::Broken)?);
@@ -94,7 +94,8 @@ impl Web {
         Ok(Ok(Answer::json(200, format!(r#"{{"pass":"{}"}}"#, code.write()))))
     }
 
-    /// A page names such a code: it gets a token of its own for the customer, if the code counts.
+    /// A page brings such a code. If the code is valid, the page gets a token of its own for the
+    /// customer.
     pub(super) fn carry_over(
         &mut self,
         code: TokenHash,
@@ -120,7 +121,7 @@ impl Web {
         Ok(Some((token, *present)))
     }
 
-    /// Commits all that was done so far: the next request, which may come in the same turn, finds
+    /// Commits everything so far, so that the next request, which may come in the same turn, finds
     /// it in the journal.
     pub(super) fn commit_all(&mut self, now: Now) -> Result<(), Stop> {
         self.turn(now)?;
@@ -136,13 +137,13 @@ impl Web {
         if self.unspoken.session(present).is_none() {
             self.edges.records.push((present, Record::Withdrawn(caller.token)));
         } else if !self.edges.gateway.is_watched(caller.customer) {
-            // Nothing of them is anywhere else.
+            // A customer who has said nothing exists only here, so this forgets them.
             self.unspoken.take(present);
             self.edges.gateway.forget(caller.customer);
         }
     }
 
-    /// A customer has an id at the shop. From here on the journal has them.
+    /// Notes a customer's id at the shop. The journal has the customer from now on.
     fn note_identity(
         &mut self,
         customer: CustomerId,
@@ -154,8 +155,8 @@ impl Web {
         self.edges.records.push((present, Record::Identified(user)));
     }
 
-    /// Who is here turns out to be another customer, who gets all that they have. Returns the
-    /// conversation that goes on.
+    /// This customer is the same person as another one, who gets everything that this one has.
+    /// Returns the conversation that goes on.
     fn join(
         &mut self,
         Caller { customer: former, token }: Caller,
@@ -179,10 +180,10 @@ impl Web {
         if let Some(session) = self.sessions.input(ends)
             && session.state() != State::Closed
         {
-            // It refuses nothing but an end of what has ended.
+            // This fails only if the conversation has ended already.
             let _ = session.end(now);
         }
-        // The streams that come back watch again.
+        // When the streams come back, they watch the session again.
         self.sessions.unwatch(goes_on);
         self.sessions.unwatch(ends);
         self.edges.records.push((goes_on, Record::Joined { former, customer }));
@@ -191,8 +192,8 @@ impl Web {
         Ok(goes_on)
     }
 
-    /// Of two conversations of one person: the one with a human, or else the one that is not over,
-    /// or else the older one.
+    /// Chooses between two conversations of one person: the one with a human, otherwise the one
+    /// that is not over, otherwise the older one.
     fn which_goes_on(
         &self,
         one: ConversationId,
@@ -211,7 +212,7 @@ impl Web {
         Ok(if rank(one)? <= rank(other)? { one } else { other })
     }
 
-    /// A token for a customer with this id at the shop, who is made if there is none.
+    /// A token for the customer with this id at the shop. Makes a customer if there is none.
     fn another(
         &mut self,
         other: Option<CustomerId>,
@@ -231,7 +232,7 @@ impl Web {
         token.ok_or_else(|| Stop::Broken("a customer in the journal has nothing".to_owned()))
     }
 
-    /// The bot and the agent of this conversation hear who the customer is.
+    /// Tells the bot and the agent of this conversation who the customer is.
     fn note_visit(&mut self, id: ConversationId, identity: Identity) -> Result<(), Stop> {
         self.take_up(id)?;
         let spoken = self.sessions.input(id);
@@ -243,8 +244,8 @@ impl Web {
         Ok(())
     }
 
-    /// Who the customer of this conversation is, for the bot and the agent; `None` if the gateway
-    /// checks no identities.
+    /// The identity of this conversation's customer, for the bot and the agent; `None` if the
+    /// gateway checks no identities.
     pub(super) fn identity_in(&self, id: ConversationId) -> Result<Option<Box<Identity>>, Stop> {
         if !self.identity_keys.are_there() {
             return Ok(None);

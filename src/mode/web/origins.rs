@@ -8,7 +8,7 @@ use crate::mode::args::Site;
 
 use super::browsers::Answer;
 
-/// The most other pages that are said to want a frame.
+/// The most pages of other origins for which a notice says that they want a frame.
 const UNLISTED_MAX: usize = 8;
 
 /// The gateway's own hosts and origins, and those of other pages that may use its API or show the
@@ -18,14 +18,14 @@ pub(super) struct Origins {
     own: Vec<String>,
     /// Pages of these origins may show the chat in a frame.
     embedders: Vec<String>,
-    /// Pages of these origins want a frame and may not: each is said once.
+    /// Origins of pages that wanted a frame and may not have one. Each has had its notice.
     unlisted: Vec<String>,
     /// Pages of these origins use the API with a token that they keep themselves.
     api: Vec<String>,
 }
 
 impl Origins {
-    /// The own ones are those of the gateway's URL and of its listener, and on loopback the other
+    /// The gateway's own hosts are those of its URL and of its listener, and on loopback the other
     /// names of this machine.
     pub(super) fn new(
         site: &Site,
@@ -61,13 +61,14 @@ impl Origins {
         request.header("origin").is_some_and(|origin| self.own.iter().any(|own| own == origin))
     }
 
-    /// The origin of the page that sent this request, if it is another one that may use the API.
+    /// The origin of the page that sent this request, if it is another origin that may use the API.
     pub(super) fn of_api_page<'a>(&self, request: &'a Request) -> Option<&'a str> {
         request.header("origin").filter(|origin| self.api.iter().any(|api| api == origin))
     }
 
-    /// The origin of a page that asks for the chat's frame and is no page of `--origin`, if it was
-    /// not told before. The browser lets no such page show the frame, and does not say why.
+    /// The origin of a page that asks for the chat's frame without being listed by `--origin`;
+    /// `None` if it has had its notice. Browsers do not let such a page show the frame, and do not
+    /// say why.
     pub(super) fn unlisted_embedder(&mut self, request: &Request) -> Option<String> {
         let (scheme, rest) = request.header("referer")?.split_once("://")?;
         let host = rest.split('/').next()?;
@@ -81,9 +82,9 @@ impl Origins {
         Some(origin)
     }
 
-    /// Checks who sent a POST. A page of another origin can make a browser send it with the
-    /// customer's cookie: the browser then names that origin, and `Sec-Fetch-Site` says how the two
-    /// are related.
+    /// Checks which page sent a POST. A page of another origin can make a browser send a POST with
+    /// the customer's cookie. Then the browser names that origin, and `Sec-Fetch-Site` says how the
+    /// two are related.
     pub(super) fn check(&self, request: &Request, has_cookie: bool) -> Result<(), Problem> {
         let has_origin = request.header("origin").is_some();
         let has_bearer = request.header("authorization").is_some();

@@ -16,7 +16,7 @@ use super::Web;
 use super::browsers::Answer;
 use super::unspoken::Newcomer;
 
-/// What a request tells of whom it comes from.
+/// What a request says about its sender.
 #[derive(Clone, Copy)]
 pub(super) struct Guest<'a> {
     pub(super) address: Option<IpAddr>,
@@ -46,7 +46,7 @@ impl Web {
         Ok((token, conversation))
     }
 
-    /// The bot speaks first, if it has something to say.
+    /// Asks the bot for its greeting, if there is an option for that.
     fn greet(&mut self, customer: CustomerId, conversation: ConversationId, now: Now) {
         let Some(payload) = self.greet.clone() else { return };
         self.note_silent(customer, conversation, now);
@@ -55,7 +55,7 @@ impl Web {
         }
     }
 
-    /// The journal gets a customer who has said nothing yet.
+    /// Journals a customer who has said nothing yet.
     pub(super) fn note_silent(&mut self, customer: CustomerId, id: ConversationId, now: Now) {
         if self.unspoken.session(id).is_some() {
             self.note_first_word(id);
@@ -119,8 +119,8 @@ impl Web {
         Ok(Session::new(fresh, name, self.edges.desk.address.clone(), now))
     }
 
-    /// A customer who has said nothing yet is about to, or is greeted: from here on the journal has
-    /// them.
+    /// A customer is about to say their first word, or gets the bot's greeting: the journal has
+    /// them from now on.
     pub(super) fn note_first_word(&mut self, conversation: ConversationId) {
         let Some(newcomer) = self.unspoken.take(conversation) else { return };
         self.edges.records.push((conversation, Record::Customer(newcomer.customer)));
@@ -128,7 +128,7 @@ impl Web {
         self.sessions.insert(newcomer.session);
     }
 
-    /// Does what a customer's request asks for.
+    /// Carries out a customer's request.
     pub(super) fn call(
         &mut self,
         customer: CustomerId,
@@ -165,7 +165,7 @@ impl Web {
         }
     }
 
-    /// Tells a session in memory something that need not last.
+    /// Tells a session in memory something that need not be journaled.
     fn note(
         &mut self,
         customer: CustomerId,
@@ -179,7 +179,7 @@ impl Web {
         Ok(Answer::empty(204))
     }
 
-    /// Notes from where the customer of a conversation uses the gateway.
+    /// Notes the page on which the customer of a conversation is.
     fn visit(
         &mut self,
         conversation: Option<ConversationId>,
@@ -202,7 +202,7 @@ impl Web {
         Ok(())
     }
 
-    /// What a page tells of itself, with what its request tells of the customer.
+    /// The visit: what a page says about itself, and what its request says about the customer.
     pub(super) fn visit_of(&self, page: GivenPage, guest: Guest<'_>) -> Visit {
         let address = guest.address.and_then(|address| self.addresses.shown(address));
         let identity = self.identity_keys.are_there().then(Box::default);
@@ -212,7 +212,7 @@ impl Web {
         }
     }
 
-    /// Does what a request with an id asks for, once.
+    /// Carries out a request with an id, once.
     fn post(
         &mut self,
         customer: CustomerId,
@@ -261,7 +261,8 @@ impl Web {
         Ok(Ok(done(202, done_in, Some(number))))
     }
 
-    /// What the request with this id did before, in this turn or in the journal.
+    /// The effect of the request with this id, if it was done before, in this turn or in the
+    /// journal.
     fn posted(
         &self,
         customer: CustomerId,
@@ -281,7 +282,7 @@ impl Web {
         }
     }
 
-    /// Does it. Returns the conversation in which it was done.
+    /// Carries out the act of a request. Returns the conversation in which it was done.
     fn act(
         &mut self,
         customer: CustomerId,
@@ -322,13 +323,13 @@ impl Web {
     }
 }
 
-/// Adds to a page what the customer said of themselves.
+/// Adds to a page what the customer said about themselves.
 fn tell(page: &mut Page, about: About) {
     page.name = about.name.or(page.name.take());
     page.email = about.email.or(page.email.take());
 }
 
-/// The answer to a request that did something.
+/// The answer to a request that was done.
 pub(super) fn done(status: u16, conversation: ConversationId, number: Option<Number>) -> Answer {
     let id = conversation.to_string();
     Answer::json(

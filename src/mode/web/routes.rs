@@ -1,4 +1,4 @@
-//! Which request is answered by what, and who may ask for it (docs/WEB.md, "Requests").
+//! Chooses the answer to each request, and checks who may send it (docs/WEB.md, "Requests").
 
 use crate::core::clock::Now;
 use crate::core::customer::{CustomerId, Token, TokenHash};
@@ -14,21 +14,21 @@ use super::front::{asset, script};
 use super::origins::Origins;
 use super::posts::Guest;
 
-/// A year, in seconds: how long a browser keeps a customer's token.
+/// How long a browser keeps a customer's token, in seconds: a year.
 const TOKEN_AGE: u64 = 365 * 24 * 3600;
 
-/// Whose request it is.
+/// The customer who sent a request.
 #[derive(Clone, Copy)]
 pub(super) struct Caller {
     pub(super) customer: CustomerId,
-    /// The token that named them.
+    /// The token by which the request named the customer.
     pub(super) token: TokenHash,
 }
 
 impl Web {
     /// Answers a request, now or at the end of the turn.
     pub(super) fn route(&mut self, conn: Conn, request: &Request, now: Now) -> Result<(), Stop> {
-        // If there is no answer, a stream answers.
+        // Without an answer here, a stream will answer.
         let Some(mut answer) = self.answer(conn, request, now)? else { return Ok(()) };
         if let Some(origin) = self.origins.of_api_page(request)
             && request.path().starts_with("/api/")
@@ -87,7 +87,7 @@ impl Web {
         }
     }
 
-    /// The chat in a frame. Who runs the gateway hears of pages that may not show it.
+    /// The chat in a frame. The operator gets a notice about pages that may not show it.
     fn frame(&mut self, request: &Request) -> Answer {
         if let Some(origin) = self.origins.unlisted_embedder(request) {
             let text = format!(
@@ -130,7 +130,7 @@ impl Web {
                     Ok(identity) => identity,
                     Err(untrue) => return Ok(Err(Problem::Identity(untrue))),
                 };
-                // Two customers may be joined, as the journal has them.
+                // Two customers may be joined now, which works on the journal.
                 self.commit_all(now)?;
                 let Ok(caller) = self.customer(request, now)? else {
                     return Ok(Err(Problem::Token));
@@ -153,12 +153,12 @@ impl Web {
         }
     }
 
-    /// How the browser keeps the token: a page of another origin keeps it by itself.
+    /// How the browser keeps the token. A page of another origin keeps it by itself.
     fn keep(&self, request: &Request, asked: Keep) -> Keep {
         if self.origins.is_own(request) { asked } else { Keep::Token }
     }
 
-    /// The answer to a customer who has got a token.
+    /// The answer to a customer who gets a token.
     pub(super) fn welcome(
         &self,
         (token, conversation): (Token, ConversationId),
@@ -180,7 +180,7 @@ impl Web {
     }
 
     fn cookie(&self, value: &str, max_age: u64, keep: Keep) -> String {
-        // A browser takes a cookie for frames over HTTPS alone.
+        // Browsers take a cookie for frames only over HTTPS.
         let is_secure = self.site.is_https();
         let same_site = match keep {
             Keep::PartitionedCookie if is_secure => SameSite::NonePartitioned,
@@ -189,7 +189,8 @@ impl Web {
         set_cookie(self.cookie_name(), value, max_age, is_secure, same_site)
     }
 
-    /// Whose request this is: a customer, taken into memory. They count as there for a while.
+    /// The customer who sent this request. Takes them into memory, where they count as there for a
+    /// while.
     fn customer(&mut self, request: &Request, now: Now) -> Result<Result<Caller, Problem>, Stop> {
         let hashes: Vec<_> = self.tokens(request).map(|token| token.hash()).collect();
         for token in hashes {
@@ -208,8 +209,8 @@ impl Web {
         Ok(Err(Problem::Token))
     }
 
-    /// The tokens that a request names: in `Authorization`, or in cookies. The cookie belongs to
-    /// the gateway's own page, so that of a page of another origin does not count.
+    /// The tokens in a request: in `Authorization`, or in cookies. A cookie counts only if the
+    /// request comes from the gateway's own page.
     fn tokens<'a>(&self, request: &'a Request) -> impl Iterator<Item = Token> + use<'a> {
         let bearer = request.header("authorization").and_then(|it| it.strip_prefix("Bearer "));
         let is_of_own_page = self.origins.of_api_page(request).is_none();

@@ -1,4 +1,4 @@
-//! Streams of events and pages of former ones, read from the journal for a customer.
+//! Streams of a customer's events, and pages of former events, which are read from the journal.
 
 use crate::core::clock::Now;
 use crate::core::customer::CustomerId;
@@ -66,7 +66,7 @@ impl Web {
         }
     }
 
-    /// Answers with the events before one of the customer's.
+    /// Answers with the customer's events before a given one.
     pub(super) fn former_events(
         &mut self,
         customer: CustomerId,
@@ -84,7 +84,7 @@ impl Web {
         Ok(Answer::json(200, [b"{\"events\":[", &*list, end.as_bytes()].concat()))
     }
 
-    /// Reads the events that a stream is told first.
+    /// Reads the first events of a stream.
     fn events(
         &self,
         customer: CustomerId,

@@ -1,6 +1,6 @@
-//! Customers who have begun and said nothing yet. A crawler, or somebody who only looks, leaves
-//! nothing: they are in memory alone, unless the bot has greeted them. Who says nothing for an hour
-//! and has no page open is forgotten.
+//! Customers who have begun and said nothing yet. They are only in memory, unless the bot has
+//! greeted them: so a crawler, or a person who only looks, leaves nothing behind. A customer who
+//! says nothing for an hour and has no page open is forgotten.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -10,14 +10,14 @@ use crate::core::customer::{CustomerId, TokenHash};
 use crate::core::session::Session;
 use crate::wire::ConversationId;
 
-/// Who says nothing for this long is forgotten.
+/// How long a customer may say nothing before they are forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 
-/// All of them.
+/// All customers who have said nothing yet.
 #[derive(Default)]
 pub(super) struct Unspoken {
     silent: HashMap<ConversationId, Silent>,
-    /// When each is forgotten, in that order. Some have spoken meanwhile.
+    /// When each customer is forgotten, in that order. Some of them have spoken meanwhile.
     deadlines: VecDeque<(Instant, ConversationId)>,
 }
 
@@ -28,7 +28,7 @@ enum Silent {
     Greeted(CustomerId),
 }
 
-/// A customer of whom the journal has nothing yet.
+/// A customer about whom the journal has nothing yet.
 pub(super) struct Newcomer {
     pub(super) customer: CustomerId,
     pub(super) token: TokenHash,
@@ -45,12 +45,12 @@ pub(super) struct Forgotten {
 }
 
 impl Unspoken {
-    /// Takes in a customer who has just begun.
+    /// Adds a customer who has just begun.
     pub(super) fn insert(&mut self, newcomer: Newcomer, now: Now) {
         self.add(newcomer.session.id(), Silent::New(Box::new(newcomer)), now);
     }
 
-    /// Takes in a customer whom the bot has greeted.
+    /// Adds a customer whom the bot has greeted.
     pub(super) fn insert_greeted(
         &mut self,
         conversation: ConversationId,
@@ -65,7 +65,7 @@ impl Unspoken {
         self.silent.insert(id, silent);
     }
 
-    /// The session of a customer of whom the journal has nothing.
+    /// The session of a customer about whom the journal has nothing.
     pub(super) fn session(&self, id: ConversationId) -> Option<&Session> {
         match self.silent.get(&id)? {
             Silent::New(newcomer) => Some(&newcomer.session),
@@ -73,7 +73,7 @@ impl Unspoken {
         }
     }
 
-    /// The same, to change it.
+    /// The same session, to change it.
     pub(super) fn session_mut(&mut self, id: ConversationId) -> Option<&mut Session> {
         match self.silent.get_mut(&id)? {
             Silent::New(newcomer) => Some(&mut newcomer.session),
@@ -86,8 +86,8 @@ impl Unspoken {
         self.silent.contains_key(&id)
     }
 
-    /// The customer of this conversation says the first word. Returns them if the journal has
-    /// nothing of them yet.
+    /// The customer of this conversation says the first word. Returns the customer if the journal
+    /// has nothing of them yet.
     pub(super) fn take(&mut self, id: ConversationId) -> Option<Newcomer> {
         match self.silent.remove(&id)? {
             Silent::New(newcomer) => Some(*newcomer),
@@ -95,7 +95,7 @@ impl Unspoken {
         }
     }
 
-    /// Those whose time is over are forgotten. Who has a page open has another hour.
+    /// Takes the customers whose time is over. A customer with an open page gets another hour.
     pub(super) fn take_forgotten(
         &mut self,
         now: Now,
@@ -117,7 +117,7 @@ impl Unspoken {
         forgotten
     }
 
-    /// When somebody may have to be forgotten.
+    /// When the next customer may have to be forgotten.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.deadlines.front().map(|(at, _)| *at)
     }
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn who_says_nothing_for_an_hour_is_forgotten_unless_their_page_is_open() {
+    fn a_customer_who_says_nothing_for_an_hour_is_forgotten_unless_their_page_is_open() {
         let start = Now { clock: Instant::now(), wall: 0 };
         let at =
             |minutes: u64| Now { clock: start.clock + Duration::from_secs(minutes * 60), ..start };

@@ -1,4 +1,4 @@
-//! What is around the sessions of the gateway: the journal, the desk, the bot, and the browsers.
+//! The surroundings of the gateway's sessions: the journal, the desk, the bot, and the browsers.
 
 use crate::core::clock::Now;
 use crate::core::customer::{CustomerId, PostId};
@@ -30,8 +30,8 @@ pub(super) struct Edges {
     pub(super) asker: Asker,
     pub(super) gateway: Gateway,
     pub(super) browsers: Browsers,
-    /// Records of this turn that no session makes: whose a conversation is, and what requests did.
-    /// They are committed in the transaction of the entries.
+    /// Records of this turn that no session makes: the customers of conversations, and the effects
+    /// of requests. They are committed in the transaction of the entries.
     pub(super) records: Batch,
     /// The entries that requests of this turn made.
     pub(super) made: Vec<(ConversationId, Number, PostId)>,
@@ -39,7 +39,7 @@ pub(super) struct Edges {
 }
 
 impl Edges {
-    /// Takes a customer into memory as the journal has them, if they are not there.
+    /// Takes a customer from the journal into memory, if they are not there.
     pub(super) fn take_in(&mut self, customer: CustomerId, now: Now) -> Result<(), Stop> {
         if !self.gateway.knows(customer) {
             let belongings = self.keeper.journal.belongings(customer)?;
@@ -115,7 +115,7 @@ impl World<Sessions> for Edges {
         Ok(())
     }
 
-    /// For whoever reads `--json`. Browsers are told by what was committed.
+    /// Prints facts for `--json`. Browsers get their events from committed entries instead.
     fn tell(&mut self, _: &Sessions, fact: Fact, written: &Written) -> Result<(), Stop> {
         match fact {
             Fact::Report(_, report) if self.is_json => self.seat.tell(report),
@@ -139,7 +139,7 @@ impl World<Sessions> for Edges {
     }
 }
 
-/// The name that an agent gave when they asked for this conversation.
+/// The name in an agent's `accept` of this conversation.
 pub(super) fn admin_of(journal: &Journal, id: ConversationId, of: Asked) -> Option<String> {
     let accept = journal.theirs(id, Some(of.desk), of.number).ok()??;
     match accept.body {

@@ -23,8 +23,8 @@ pub(super) struct Listener {
     settings: Settings,
     /// Accepting failed, and is tried again at this time.
     pub(super) paused_until: Option<Instant>,
-    /// The loop has had an [`Event::Trouble`] that says that accepting fails. When accepting works
-    /// again, it gets another one.
+    /// Whether the loop got an [`Event::Trouble`] that says that accepting fails. When accepting
+    /// works again, the loop gets another `Trouble`.
     in_trouble: bool,
 }
 

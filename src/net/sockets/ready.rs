@@ -10,8 +10,8 @@ use super::super::{Closed, Conn, Event};
 use super::doors::ACCEPT_MAX;
 use super::{READ_MAX, Sockets};
 
-/// The most bytes read from a stranger in a turn: enough for most hellos. This bounds what each
-/// stranger can make wait for the loop. Through TLS the bound is one record, at most 16 KiB.
+/// The most bytes read from a stranger in a turn: enough for most hellos. This bounds how many
+/// bytes of each stranger wait for the loop. With TLS the bound is one record, at most 16 KiB.
 const STRANGER_READ_MAX: usize = 1 << 10;
 /// The most strangers served in a turn. Meanwhile admitted connections wait, so this bounds how
 /// long.

@@ -13,11 +13,11 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub const PING: &[u8] = b"ping";
 pub const REFUSAL: &[u8] = b"\0\0\0\x04 no ";
 
-/// The first byte of a stranger. Before it the loop has no event of the stranger.
+/// The first byte of a stranger. Until it comes, the loop has no event about the stranger.
 pub const FIRST: &[u8] = b"!";
 
-/// More than the kernel takes of one connection (4 MiB to send and what the peer's side
-/// holds), so that some of it waits in net.
+/// More than the kernel holds for one connection (4 MiB to send, and the peer's receive buffer), so
+/// that some of it waits in net.
 pub const PLENTY: usize = 24 << 20;
 
 /// A socket thread, its events, and how it listens and dials.
@@ -234,7 +234,7 @@ pub fn raw(desk: &End, address: SocketAddr) -> (Conn, TcpStream) {
     (desk.met(), peer)
 }
 
-/// Bytes in which each cut and each swap shows.
+/// Bytes in which every missing or swapped part shows.
 pub fn pattern(count: usize) -> Vec<u8> {
     let mut chance = Chance::new(1);
     let mut bytes: Vec<u8> =

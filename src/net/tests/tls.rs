@@ -1,4 +1,4 @@
-//! Connections over TLS, and peers that speak no TLS, of which the loop has no event.
+//! Connections over TLS, and peers that speak no TLS or fail the handshake.
 
 use super::*;
 use crate::edge::tls::{Identity, KnownDesks, Trust};
@@ -79,7 +79,7 @@ fn garbage_of_every_length_up_to_sixty_four_ends_its_connection_alone() {
 }
 
 #[test]
-fn a_peer_with_tls_for_another_protocol_is_closed_before_it_is_heard() {
+fn a_peer_whose_tls_names_another_protocol_is_closed_and_the_loop_has_no_event_of_it() {
     let (user, mut other_desk) = (End::new(user()), End::new(desk()));
     other_desk.settings.security = desk().security.speaking(Vec::new());
     let there = user.dial(other_desk.listen());

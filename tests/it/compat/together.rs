@@ -109,8 +109,8 @@ fn compat_a_0_1_0_desk_takes_a_customer_of_a_department_as_any_other() {
 #[track_caller]
 fn talk(customer: End, agent: End) {
     let setup = Setup::new();
-    // The first connection breaks in the middle of the talk: its handshake and the handoff need
-    // fewer bytes.
+    // The first connection breaks after more bytes than the handshake and the handoff need, so in
+    // the middle of the talk.
     let proxy =
         Proxy::start(&setup.desk, usize::MAX, |nth| if nth == 0 { 4_500 } else { usize::MAX });
     let of_user = [

@@ -37,7 +37,7 @@ fn a_changed_agent_has_the_new_options_at_the_running_desk() {
 }
 
 #[test]
-fn a_code_for_a_desk_that_has_never_run_has_a_warning_and_fails_with_a_reason_at_another_desk() {
+fn a_code_for_a_desk_that_never_ran_causes_a_warning_and_another_desk_refuses_it() {
     let setup = Setup::new();
     let (said, warning) = agent(&setup, &["add", "robin", "--profile", "shop"]);
     assert!(said.contains("robin is an agent now"), "{said}");

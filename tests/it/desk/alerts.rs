@@ -1,4 +1,4 @@
-//! How agents are called who do not look at the desk: by a command, by a URL, by the terminal.
+//! Calls for agents who do not look at the desk: by a command, by a URL, by the terminal.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -55,7 +55,7 @@ fn a_url_is_called_until_an_agent_takes_the_customer_also_after_a_failure() {
     admin.say("/accept");
     bob.until_state("active");
     ann.say("my secret is 4711");
-    // A call from before may come first.
+    // A call that was queued earlier may come first.
     let unread = loop {
         let told = request(&hook, "200 OK");
         if told["unread"] == 1 {

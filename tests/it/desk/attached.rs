@@ -6,7 +6,7 @@ use super::team::has;
 use crate::support::setup::Setup;
 use crate::support::terminal::{Terminal, at_keyboard};
 
-/// How many rows of the window begin like this.
+/// How many rows of the window begin with this text.
 fn count(rows: &[String], text: &str) -> usize {
     rows.iter().filter(|row| row.starts_with(text)).count()
 }

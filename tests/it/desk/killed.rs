@@ -1,4 +1,4 @@
-//! What becomes of the lines of agents and their scripts when the desk or their terminal is killed.
+//! What happens to the lines of agents and their scripts when the desk or their terminal is killed.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};

@@ -30,7 +30,7 @@ fn welcome(listener: &TcpListener, received: u64) -> Raw {
     desk
 }
 
-/// A customer of bare frames who says hello again, and has `received` entries of the desk's.
+/// A customer of bare frames who says hello again, and has `received` entries of the desk.
 fn again(desk: &str, id: &Value, received: u64, newest: u64) -> Raw {
     let mut hello = hello("ab", newest);
     hello["hello"]["received"] = json!({id.as_str().expect("an id is a string"): received});

@@ -336,5 +336,7 @@ fn faults_crowd() {
         took < Duration::from_secs(13) && p99 < Duration::from_millis(50),
         "cut off after {took:?}, p99 {p99:?}"
     );
-    eprintln!("{line}; who stops reading is cut off after {took:.1?}, others' p99 {p99:.1?}");
+    eprintln!(
+        "{line}; a customer who stops reading is cut off after {took:.1?}, others' p99 {p99:.1?}"
+    );
 }

@@ -170,8 +170,8 @@ impl Handoff {
         self.close_stdin();
     }
 
-    /// A channel with a signal when the process has printed a line, closed an output or ended since
-    /// the last signal was taken: for a test that waits for more than one process.
+    /// A channel that gets a signal when the process prints a line, closes an output or ends. It is
+    /// for a test that waits for more than one process.
     pub fn news(&self) -> &Receiver<()> {
         &self.news
     }

@@ -255,8 +255,8 @@ fn a_desk_with_a_new_key_warns_that_customers_will_refuse_it() {
         "notice",
         "this desk has a new key: customers who knew the old one will refuse it",
     );
-    // A desk learns that a customer's side refused its certificate in the handshake, here for its
-    // name.
+    // The desk learns that a customer's side refused its certificate in the handshake. Here the
+    // certificate has the wrong name.
     let authority = Authority::new();
     let [certificate, key] = authority.vouch_for("elsewhere");
     let mut admin = Handoff::admin(&["--tls-cert", &certificate, "--tls-key", &key]);

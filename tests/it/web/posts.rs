@@ -144,7 +144,7 @@ fn a_flood_of_requests_is_refused_and_the_next_customer_is_not() {
         let url = format!("http://{address}/api/begin");
         send_alone("POST", &url, &[], "{}").status
     };
-    assert!((0..100).map(begun).any(|status| status == 429), "one address brings crowds");
+    assert!((0..100).map(begun).any(|status| status == 429), "one address brings a crowd");
 }
 
 #[test]

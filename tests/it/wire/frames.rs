@@ -213,8 +213,8 @@ fn a_broken_rule_ends_the_connection_with_a_code_and_a_sentence() {
     raw.until("welcome");
     raw.say(&entry(1, &message));
     chat.admin.until_told("notice", "lines 1..5 are held by the customer only");
-    // The desk has lost entries 1 to 5, so it cannot send them to a customer who lacks some of
-    // them. And no older copy of a journal explains the highest mark.
+    // The desk has lost its entries 1 to 5, so it cannot send the missing ones to a customer who
+    // has only some of them. The highest mark is too high even for an old copy of a journal.
     for mark in [0, 4, u64::MAX] {
         ahead["hello"]["received"] = json!({desk.clone(): mark});
         let (code, why) = bye(&chat, std::slice::from_ref(&ahead));

@@ -1,4 +1,4 @@
-//! Agents come and go: what becomes of their customers, and who is told.
+//! Agents come and go: what happens to their customers, and who learns of it.
 
 use std::time::Duration;
 
@@ -30,12 +30,12 @@ fn customers_of_an_agent_who_is_gone_wait_before_all_others_and_are_taken_withou
     assert_eq!(desk.accept(al, Some(2), now()), Ok(id(2)));
     assert!(desk.is_own(al, id(1)) && desk.is_own(al, id(2)));
     let unanswered = desk.list(al, now())[0].to_string();
-    assert!(unanswered.contains("1 new"), "what is owed is owed by the next agent: {unanswered}");
+    assert!(unanswered.contains("1 new"), "the next agent reads the unanswered line: {unanswered}");
     assert_eq!(desk.say(al, "hello", now()), Ok(()));
 }
 
 #[test]
-fn it_is_told_once_that_no_agent_is_here_and_again_when_that_is_so_again() {
+fn agents_read_once_that_no_agent_is_here_and_again_when_the_last_one_leaves_again() {
     let options = Options { has_terminal: false, ..options(&["robin", "al"]) };
     let mut desk = Desk::new(DeskId::new([1; 16]), options, now());
     let [robin, al] = ["robin", "al"].map(|name| desk.sign_in(name).expect("an agent"));
@@ -82,7 +82,7 @@ fn an_accept_of_an_agent_who_left_meanwhile_brings_the_customer_to_the_queue() {
 }
 
 #[test]
-fn a_seat_that_comes_back_is_told_of_each_customer_what_they_are_owed_also_nothing() {
+fn a_seat_that_comes_back_learns_for_each_customer_how_many_lines_have_no_answer_even_0() {
     let (mut desk, [robin, ..]) = team();
     takes(&mut desk, robin, 1);
     says(&mut desk, 1, 3, Body::Message(Said::text(Author::User, "hello?")));
@@ -146,7 +146,7 @@ fn an_agent_who_is_back_reads_which_customers_they_have_no_more() {
 }
 
 #[test]
-fn only_an_agent_who_was_here_or_has_customers_is_said_to_be_gone() {
+fn only_an_agent_who_was_here_or_has_customers_is_reported_as_gone() {
     let options = Options { has_terminal: false, ..options(&["robin", "al"]) };
     let mut desk = Desk::new(DeskId::new([1; 16]), options, now());
     let robin = desk.sign_in("robin").expect("an agent");
@@ -162,7 +162,7 @@ fn only_an_agent_who_was_here_or_has_customers_is_said_to_be_gone() {
 }
 
 #[test]
-fn an_agent_who_is_revoked_and_added_again_is_not_said_to_be_gone() {
+fn an_agent_who_is_revoked_and_added_again_is_not_reported_as_gone() {
     let (mut desk, [robin, ..]) = team();
     desk.set_agents(&options(&["kim", "al"]).agents, now());
     let agents = options(&["robin", "kim", "al"]).agents;

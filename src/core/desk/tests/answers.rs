@@ -119,10 +119,10 @@ fn messages_that_wait_for_the_state_of_a_backlog_have_a_bound_in_bytes() {
                 }
             }
         }
-        // The size on the wire, which is not the count of bytes that is under test.
+        // The size on the wire. The test is about another size.
         let encoded = serde_json::to_string(&message).expect("a message is JSON").len();
         let most = WITHHELD_BYTES_MAX as usize + encoded;
         assert!(told * encoded <= most, "{told} messages of {encoded} bytes in one turn");
-        assert_eq!(flushes, 1, "the desk shows the messages behind the bound one by one");
+        assert_eq!(flushes, 1, "the desk shows the messages after the bound one by one");
     }
 }

@@ -24,7 +24,7 @@ fn ours(number: Number) -> Asked {
     Asked { desk: DeskId::new([1; 16]), number }
 }
 
-/// As many milliseconds after the start, on both clocks.
+/// The moment this many milliseconds after the start, on both clocks.
 fn later(time: Duration) -> Now {
     Now { wall: time.as_millis() as u64, ..super::after(time) }
 }
@@ -152,7 +152,10 @@ fn a_blocked_customer_is_closed_and_their_next_conversations_are_turned_away() {
         says(&mut desk, n, 1, Body::Requested(Request::default()));
         let acts = desk.outcome().acts;
         let told: Vec<_> = reports(&acts).collect();
-        assert!(matches!(told[..], [Report::News { .. }]), "one line, no call, no state: {told:?}");
+        assert!(
+            matches!(told[..], [Report::News { .. }]),
+            "agents read one line, and get no call and no state: {told:?}"
+        );
         is_turned_away(&mut desk, n);
     }
     joins(&mut desk, 4);
@@ -166,7 +169,7 @@ fn a_blocked_customer_is_closed_and_their_next_conversations_are_turned_away() {
 }
 
 #[test]
-fn a_block_counts_for_all_that_the_customer_waits_in_and_stands_there_once() {
+fn a_block_closes_the_waiting_conversations_of_the_customer_and_is_listed_once() {
     let mut journal = Journal::in_memory();
     let (mut desk, [robin, al, _]) = team_of_a_gateway();
     for n in [1, 2, 3] {
@@ -181,8 +184,8 @@ fn a_block_counts_for_all_that_the_customer_waits_in_and_stands_there_once() {
     assert_eq!(desk.waiting(), ["#4 Customer 0404"]);
     let acts = desk.outcome();
     let closed = reports(&acts.acts).filter(|it| is_closed(it)).count();
-    assert_eq!(closed, 2, "who saw her wait sees that it is over");
-    assert!(desk.is_talking(al), "who talks to her decides that");
+    assert_eq!(closed, 2, "agents who saw her in the queue see that she is gone");
+    assert!(desk.is_talking(al), "the agent who talks to her keeps that conversation");
     let hour = Duration::from_secs(3_600);
     assert_eq!(desk.block(al, Some(3), None, hour, now()), Ok(()));
     settle(&mut desk, &mut journal);
@@ -211,7 +214,7 @@ fn a_customer_who_waits_is_turned_away_as_soon_as_the_gateway_says_who_they_are(
     assert!(desk.waiting().is_empty());
     let acts = desk.outcome().acts;
     let is_told = reports(&acts).any(is_closed);
-    assert!(is_told, "who saw her wait sees that it is over");
+    assert!(is_told, "agents who saw her in the queue see that she is gone");
 }
 
 #[test]
@@ -234,7 +237,7 @@ fn a_block_of_an_address_does_not_reach_the_customers_of_a_gateway_there() {
 }
 
 #[test]
-fn a_block_of_who_waits_ends_with_its_time_or_by_unblock_and_outlasts_the_desk() {
+fn a_block_of_a_waiting_customer_ends_by_time_or_unblock_and_outlasts_the_desk() {
     let mut journal = Journal::in_memory();
     let (mut desk, [robin, ..]) = team();
     joins(&mut desk, 1);
@@ -288,7 +291,7 @@ fn only_a_trusted_gateway_says_who_a_customer_is_and_no_gateway_is_blocked() {
         Report::Page { page, .. } => Some(page.identity.is_some()),
         _ => None,
     });
-    assert_eq!(identity, Some(false), "anybody can say so");
+    assert_eq!(identity, Some(false), "anybody can claim that");
     for (by, what) in [(Criterion::Identity, "verified identity"), (Criterion::Address, "address")]
     {
         assert_eq!(desk.block(robin, Some(1), Some(by), DAY, now()), none(1, what));
@@ -308,11 +311,11 @@ fn only_a_trusted_gateway_says_who_a_customer_is_and_no_gateway_is_blocked() {
     comes(&mut desk, 4, Some(token()));
     assert!(accepts(&mut desk, 4), "ann is turned away");
     comes(&mut desk, 5, None);
-    assert!(!accepts(&mut desk, 5), "who only says that they are ann is not");
+    assert!(!accepts(&mut desk, 5), "a customer who only claims to be ann is not turned away");
 }
 
 #[test]
-fn who_writes_while_they_are_turned_away_is_turned_away_all_the_same() {
+fn a_blocked_customer_who_writes_is_still_turned_away() {
     let (mut desk, [robin, al, _]) = team();
     takes(&mut desk, robin, 1);
     let taken = AgentRefusal::Taken { who: "#1 Customer 0101".into(), agent: "robin".into() };

@@ -17,7 +17,7 @@ fn tags(desk: &mut Desk) -> Option<Vec<String>> {
     reports(&desk.outcome().acts).filter_map(tags).last()
 }
 
-/// What was told of holds since the last look: to agents, and to the customer's side.
+/// The news about holds since the last call: for agents, and for the customer's side.
 fn holds(desk: &mut Desk) -> (Vec<bool>, Vec<bool>) {
     let acts = desk.outcome().acts;
     let told = |report: &Report| match report {
@@ -31,7 +31,7 @@ fn holds(desk: &mut Desk) -> (Vec<bool>, Vec<bool>) {
     (reports(&acts).filter_map(told).collect(), sent(&acts).filter_map(to_customer).collect())
 }
 
-/// Customer 1, whose side knows of agents, is the agent's at this seat.
+/// The agent at this seat gets customer 1, whose side understands `agent` messages.
 fn talks(desk: &mut Desk, seat: SeatId) {
     greets(desk, Hello { features: vec![AGENT.to_owned()], ..super::hello(1) }, 1, 1, now());
     says(desk, 1, 1, Body::Requested(Request::default()));
@@ -50,7 +50,7 @@ fn a_tag_is_kept_once_listed_and_taken_away_by_any_agent() {
         desk.tag(al, Some(1), tag).expect("a customer of another agent may be tagged");
     }
     assert_eq!(tags(&mut desk), Some(vec!["refund".into(), "VIP".into()]));
-    desk.tag(robin, Some(2), "new").expect("who waits may be tagged");
+    desk.tag(robin, Some(2), "new").expect("a waiting customer may be tagged");
     let rows: Vec<_> = desk.list(robin, now()).iter().map(ToString::to_string).collect();
     assert!(rows[0].ends_with("[new]") && rows[1].ends_with("[refund, VIP]"), "{rows:?}");
     assert_eq!(desk.untag(robin, None, "vip"), Ok(()));
@@ -62,7 +62,7 @@ fn a_tag_is_kept_once_listed_and_taken_away_by_any_agent() {
 }
 
 #[test]
-fn a_customer_on_hold_is_told_so_with_the_text_and_is_still_owed_an_answer() {
+fn a_customer_on_hold_reads_that_with_the_text_and_is_still_owed_an_answer() {
     let (mut desk, [robin, al, _]) = team();
     talks(&mut desk, robin);
     says(&mut desk, 1, 3, Body::Message(Said::text(Author::User, "where is it?")));
@@ -157,7 +157,7 @@ fn a_customer_who_waits_again_is_not_on_hold() {
 }
 
 #[test]
-fn hold_and_resume_cancel_an_end_that_can_still_be_undone() {
+fn hold_and_resume_cancel_a_planned_end() {
     let (mut desk, [robin, ..]) = team();
     talks(&mut desk, robin);
     let closes_and = |desk: &mut Desk, act: &dyn Fn(&mut Desk)| {
@@ -169,7 +169,7 @@ fn hold_and_resume_cancel_an_end_that_can_still_be_undone() {
         })
     };
     let hold = |desk: &mut Desk| desk.hold(robin, None, None, now()).expect("robin has them");
-    assert!(!closes_and(&mut desk, &hold), "who asks for patience does not close");
+    assert!(!closes_and(&mut desk, &hold), "a hold cancels the end");
     let resume = |desk: &mut Desk| desk.go_on(robin, None, None, now()).expect("on hold");
     assert!(!closes_and(&mut desk, &resume));
 }

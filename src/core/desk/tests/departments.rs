@@ -1,5 +1,5 @@
-//! Departments: who is called for a customer, who gets them, and what happens while nobody of the
-//! department is here. On virtual time.
+//! Departments, on virtual time: which agents are called for a customer, who gets the customer, and
+//! what happens while no agent of the department is here.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ fn seconds(seconds: u64) -> Now {
     after(Duration::from_secs(seconds))
 }
 
-/// Whom the desk rings at this time, and why.
+/// The agents whom the desk calls at this time, and why.
 fn rung(desk: &mut Desk, now: Now) -> Vec<(AgentId, Alert)> {
     desk.tick(now);
     let acts = desk.outcome().acts.into_iter();
@@ -64,7 +64,7 @@ fn rung(desk: &mut Desk, now: Now) -> Vec<(AgentId, Alert)> {
     acts.filter_map(ring).collect()
 }
 
-/// The sentences that an agent must not miss, with the agents whom they are for.
+/// The sentences that agents must not miss, each with its agent.
 fn calls(desk: &mut Desk) -> Vec<String> {
     let text = |report: &Report| match report {
         Report::Call { text } => Some(text.to_string()),
@@ -78,7 +78,7 @@ fn of(seat: SeatId, desk: &Desk) -> AgentId {
 }
 
 #[test]
-fn a_customer_who_is_back_for_another_department_calls_its_agents_and_not_who_had_them() {
+fn a_customer_who_is_back_for_another_department_calls_its_agents_and_not_their_former_agent() {
     let (mut desk, robin, al) = team();
     asks(&mut desk, 1, "", now());
     desk.accept(robin, Some(1), now()).expect("the customer is for all");
@@ -110,7 +110,7 @@ fn a_customer_calls_the_agents_of_their_department_and_one_without_a_department_
     let called: Vec<_> = rung(&mut desk, seconds(21)).into_iter().map(|(agent, _)| agent).collect();
     assert_eq!(called, [of(robin, &desk), of(al, &desk)]);
     assert_eq!((desk.attention_at(robin), desk.attention_at(al)), (2, 1));
-    // Both lists have both of them.
+    // Each agent's list has both customers.
     for seat in [robin, al] {
         let rows: Vec<String> = desk.list(seat, now()).iter().map(ToString::to_string).collect();
         assert_eq!(rows[0], "#1 Customer 0101 (RETURNS)  waits 0:00, number 1 in the queue");
@@ -119,7 +119,7 @@ fn a_customer_calls_the_agents_of_their_department_and_one_without_a_department_
 }
 
 #[test]
-fn an_accept_without_a_number_takes_who_waits_for_the_agent_and_one_with_a_number_takes_anybody() {
+fn accept_without_a_number_takes_a_customer_of_the_agent_and_with_a_number_any_customer() {
     let (mut desk, _, al) = team();
     asks(&mut desk, 1, "returns", now());
     assert_eq!(desk.accept(al, None, now()), Err(AgentRefusal::NobodyWaitsForYou { others: 1 }));
@@ -131,7 +131,7 @@ fn an_accept_without_a_number_takes_who_waits_for_the_agent_and_one_with_a_numbe
 }
 
 #[test]
-fn a_position_counts_those_who_wait_for_the_same_agents() {
+fn a_position_counts_only_customers_who_wait_for_the_same_agents() {
     let (mut desk, _, al) = team();
     let journal = &mut Journal::in_memory();
     for (n, department) in [(1, "returns"), (2, "billing"), (3, ""), (4, "orders"), (5, "Returns")]
@@ -151,7 +151,7 @@ fn a_position_counts_those_who_wait_for_the_same_agents() {
     );
     desk.tick(seconds(2));
     assert_eq!(positions(&mut desk), [(4, 1)], "the others stand where they stood");
-    // As a restart finds them.
+    // After a restart.
     let (mut desk, ..) = team();
     for (n, department) in [(1, "returns"), (2, "billing"), (3, ""), (4, "orders"), (5, "Returns")]
     {
@@ -167,7 +167,7 @@ fn a_position_counts_those_who_wait_for_the_same_agents() {
 }
 
 #[test]
-fn a_department_of_which_nobody_is_here_calls_everybody_after_a_minute_and_says_why() {
+fn a_department_without_an_agent_here_calls_all_agents_after_a_minute_and_says_why() {
     let (mut desk, robin, al) = team();
     desk.set_away(robin, Some("lunch"), now());
     asks(&mut desk, 1, "returns", now());
@@ -175,7 +175,7 @@ fn a_department_of_which_nobody_is_here_calls_everybody_after_a_minute_and_says_
     assert_eq!(rung(&mut desk, seconds(59)), []);
     assert!(desk.deadline() <= seconds(60).clock);
     let called = rung(&mut desk, seconds(60));
-    assert_eq!(called, [], "the call gathers who comes at the same time");
+    assert_eq!(called, [], "customers who come at the same time share the call");
     let called = rung(&mut desk, seconds(61));
     let alert = "nobody of returns is here, 1 customer is waiting (0:00) for returns";
     assert_eq!(
@@ -184,7 +184,8 @@ fn a_department_of_which_nobody_is_here_calls_everybody_after_a_minute_and_says_
     );
     let row = desk.list(al, now())[0].to_string();
     assert!(row.ends_with("number 1 in the queue (nobody of returns is here)"), "{row}");
-    // Who comes meanwhile calls everybody at once. With robin the department is robin's again.
+    // A customer who comes meanwhile calls all agents at once. Once robin is back, only robin
+    // serves the department again.
     asks(&mut desk, 2, "returns", seconds(70));
     assert_eq!(
         calls(&mut desk),
@@ -199,7 +200,7 @@ fn a_department_of_which_nobody_is_here_calls_everybody_after_a_minute_and_says_
 }
 
 #[test]
-fn everybody_reads_once_that_nobody_of_a_department_is_here_and_how_many_wait() {
+fn all_agents_read_once_that_a_department_has_no_agent_here_and_how_many_customers_wait() {
     let (mut desk, robin, _) = team();
     desk.set_away(robin, Some(""), now());
     (1..=3).for_each(|n| asks(&mut desk, n, "returns", now()));
@@ -215,7 +216,7 @@ fn everybody_reads_once_that_nobody_of_a_department_is_here_and_how_many_wait() 
 }
 
 #[test]
-fn a_department_that_nobody_serves_is_everybodys_after_a_minute() {
+fn customers_of_a_department_that_nobody_serves_are_for_all_agents_after_a_minute() {
     let (mut desk, _, al) = team();
     asks(&mut desk, 1, "gardening", now());
     assert_eq!(rung(&mut desk, seconds(1)), []);
@@ -230,7 +231,7 @@ fn a_department_that_nobody_serves_is_everybodys_after_a_minute() {
 }
 
 #[test]
-fn the_minute_ends_with_what_began_it() {
+fn the_minute_starts_again_when_the_customer_goes_or_an_agent_of_the_department_comes() {
     let (mut desk, robin, al) = team();
     desk.set_away(robin, Some(""), now());
     asks(&mut desk, 1, "returns", now());
@@ -242,7 +243,7 @@ fn the_minute_ends_with_what_began_it() {
     desk.tick(seconds(51));
     desk.tick(seconds(110));
     assert_eq!(desk.attention_at(al), 0);
-    // Somebody of the department comes, and goes.
+    // An agent of the department comes, and goes.
     desk.set_away(robin, None, seconds(110));
     desk.tick(seconds(110));
     desk.set_away(robin, Some(""), seconds(111));
@@ -251,7 +252,7 @@ fn the_minute_ends_with_what_began_it() {
     assert_eq!(desk.attention_at(al), 0);
     desk.tick(seconds(171));
     assert_eq!(desk.attention_at(al), 1);
-    // Nobody at all is here: the desk waits for whoever comes.
+    // No agent at all is here: the desk waits until one comes.
     let (mut desk, robin, al) = team();
     [robin, al].into_iter().for_each(|seat| desk.set_away(seat, Some(""), now()));
     asks(&mut desk, 1, "returns", now());
@@ -276,7 +277,7 @@ fn a_desk_that_assigns_keeps_to_departments_until_nobody_has_been_here_for_a_min
     desk.tick(now());
     let owners = |desk: &Desk| [1, 2, 3, 4, 5].map(|n| desk.owner_name(id(n)).unwrap_or_default());
     assert_eq!(owners(&desk), ["al", "robin", "robin", "", "al"], "robin has as many as one may");
-    // Nobody of the department can be given more, and robin is here.
+    // No agent of the department has room, and robin is here.
     desk.tick(after(UNATTENDED_FOR * 2));
     assert_eq!(owners(&desk)[3], "");
     desk.set_away(robin, Some(""), seconds(200));
@@ -289,7 +290,7 @@ fn a_desk_that_assigns_keeps_to_departments_until_nobody_has_been_here_for_a_min
 }
 
 #[test]
-fn another_file_of_agents_moves_those_who_wait_to_their_lines_and_the_minute_counts_on() {
+fn a_changed_file_of_agents_moves_waiting_customers_to_their_groups_and_the_minute_goes_on() {
     let (mut desk, robin, al) = team();
     desk.set_away(robin, Some(""), now());
     asks(&mut desk, 1, "returns", now());
@@ -302,7 +303,7 @@ fn another_file_of_agents_moves_those_who_wait_to_their_lines_and_the_minute_cou
     assert_eq!(desk.attention_at(al), 1, "returns has waited for a minute");
     desk.tick(seconds(90));
     assert_eq!(desk.attention_at(al), 2);
-    // Who serves all is everybody's agent.
+    // An agent without departments serves all customers.
     desk.set_agents(&agents(&[("robin", &[]), ("al", &[])]), seconds(91));
     desk.tick(seconds(91));
     positions(&mut desk);

@@ -73,7 +73,7 @@ fn a_customer_who_is_back_has_the_same_number_and_goes_on_where_they_were() {
 #[test]
 fn a_customer_who_leaves_within_a_backlog_does_not_end_the_desk() {
     let (mut desk, mut journal) = (desk(), Journal::in_memory());
-    // The desk was set back: its entry 1, an accept, is held by the customer only.
+    // The desk was set back: only the customer has its entry 1, an accept.
     let received = [(DeskId::new([1; 16]), 1)].into();
     let announced = Hello { newest: 99, received, ..hello(1) };
     greets(&mut desk, announced, 1, 1, now());

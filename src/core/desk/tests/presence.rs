@@ -16,14 +16,13 @@ use crate::core::report::{AgentRefusal, Link, Report};
 use crate::edge::journal::Journal;
 use crate::wire::{Asked, Body, Conn, DeskId, EndReason, Hello, Message, Number, Request};
 
-/// The side of customer `n` says whether the customer is there. The desk has shown it when this
-/// returns.
+/// The side of customer `n` says whether the customer is there, and the desk shows it.
 fn is_here(desk: &mut Desk, n: u8, is_here: bool) {
     desk.received(Conn(n.into()), Message::Presence { is_here }, now());
     desk.tick(now());
 }
 
-/// The links that were shown since the last call, each with why it was lost.
+/// The links that were shown since the last call, each with the reason if it was lost.
 fn links(desk: &mut Desk) -> Vec<(Link, Option<String>)> {
     let link = |report: &Report| match report {
         Report::Link { link, why, .. } => Some((*link, why.clone())),
@@ -44,7 +43,7 @@ fn ours(number: Number) -> Asked {
     Asked { desk: DeskId::new([1; 16]), number }
 }
 
-/// A desk whose agent has customer 1, and has been shown that they are connected.
+/// A desk whose agent has customer 1 and has read that they are connected.
 fn talking() -> Desk {
     let mut desk = desk();
     takes(&mut desk, SeatId::TERMINAL, 1);

@@ -1,4 +1,4 @@
-//! The queue: positions, who counts in them, and whom `/accept` takes.
+//! The queue: positions, which customers count in them, and which customer `/accept` takes.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::edge::journal::Journal;
 use crate::wire::{Asked, Body, Conn, DeskId, Entry, Hello, Message, Number, Request};
 
 #[test]
-fn customers_behind_one_who_leaves_move_up_and_are_sent_their_position() {
+fn when_a_customer_leaves_the_queue_those_after_them_get_their_new_positions() {
     let mut desk = desk();
     (1..=3).for_each(|n| joins(&mut desk, n));
     assert_eq!(positions(&mut desk), [(1, 1), (2, 2), (3, 3)]);
@@ -44,7 +44,7 @@ fn a_customer_who_comes_and_goes_causes_one_position_a_second_to_the_others() {
 }
 
 #[test]
-fn a_link_that_comes_and_goes_is_shown_now_and_then_and_at_last_as_it_is() {
+fn a_link_that_comes_and_goes_is_shown_seldom_and_in_the_end_as_it_is() {
     let mut desk = desk();
     joins(&mut desk, 1);
     let told = |desk: &mut Desk, now: Now| {

@@ -1,4 +1,4 @@
-//! Customers who are back, and whom they call, on virtual time.
+//! Customers who are back, and the agents whom the desk calls for them, on virtual time.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn ours(number: Number) -> Asked {
     Asked { desk: DeskId::new([1; 16]), number }
 }
 
-/// Whom the desk rings at this time.
+/// The agents whom the desk calls at this time.
 fn rung(desk: &mut Desk, at: Duration) -> Vec<AgentId> {
     desk.tick(after(at));
     let acts = desk.outcome().acts;
@@ -32,7 +32,7 @@ fn comes_back(desk: &mut Desk, seat: SeatId) {
     desk.say(seat, "here you are", now()).expect("it is theirs");
     desk.end(seat, None, Ending::HandBack, None, now()).expect("it is theirs");
     says(desk, 1, 3, Body::HandedBack { of: ours(3) });
-    // Nobody needs anybody now.
+    // No customer needs an agent now.
     rung(desk, SOON);
     says(desk, 1, 4, Body::Requested(Request::default()));
 }
@@ -52,7 +52,7 @@ fn a_customer_who_is_back_calls_the_agent_who_had_them_alone_for_30_seconds() {
 }
 
 #[test]
-fn the_others_are_called_at_once_when_that_agent_leaves_and_never_for_who_was_accepted() {
+fn the_other_agents_are_called_when_that_agent_leaves_but_not_for_accepted_customers() {
     let (mut desk, [robin, al, _]) = team();
     comes_back(&mut desk, robin);
     desk.set_away(robin, Some(""), now());
@@ -68,7 +68,7 @@ fn the_others_are_called_at_once_when_that_agent_leaves_and_never_for_who_was_ac
 }
 
 #[test]
-fn the_next_conversation_of_a_customer_calls_or_is_assigned_to_who_had_the_former_one() {
+fn the_next_conversation_of_a_customer_calls_or_is_assigned_to_the_former_agent() {
     for assign in [Assign::Pull, Assign::LongestIdle] {
         let options = Options { assign, ..options(&["robin", "al", "kim"]) };
         let mut desk = Desk::new(DeskId::new([1; 16]), options, now());

@@ -1,5 +1,5 @@
-//! Which command does what in which state of a conversation, for an agent who is no lead. Each cell
-//! is tried at a desk of its own.
+//! A table of what each command does in each state of a conversation, for an agent who is no lead.
+//! Each cell is tried at its own desk.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::wire::{Body, EndReason};
 
 const STATES: [&str; 6] = ["mine", "ending", "queued", "accepting", "another's", "ended"];
 
-/// `ok`, or why not.
+/// `ok`, or the refusal.
 const TABLE: &str = "
                 mine      ending    queued    accepting  another's  ended
     accept      mine      mine      ok        accepting  taken      ended
@@ -93,7 +93,7 @@ fn cell(outcome: Result<(), AgentRefusal>) -> String {
 }
 
 #[test]
-fn each_command_does_in_each_state_what_the_table_says() {
+fn every_command_does_what_the_table_says_in_every_state() {
     let mut rows = TABLE.trim_matches('\n').lines();
     let states: Vec<_> = rows.next().expect("a head").split_whitespace().collect();
     assert_eq!(states, STATES);

@@ -1,4 +1,5 @@
-//! Several agents: who has whom while offers and customers come and go, on virtual time.
+//! Several agents: which agent has which customer while offers and customers come and go, on
+//! virtual time.
 
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ pub(super) fn ours(number: Number) -> Asked {
     Asked { desk: DeskId::new([1; 16]), number }
 }
 
-/// Customer `n` is the agent's at this seat.
+/// The agent at this seat gets customer `n`.
 pub(super) fn takes(desk: &mut Desk, seat: SeatId, n: u8) {
     joins(desk, n);
     desk.accept(seat, Some(n.into()), now()).expect("the customer waits");
@@ -52,7 +53,7 @@ pub(super) fn outcomes(desk: &mut Desk) -> Vec<TransferOutcome> {
 }
 
 #[test]
-fn one_accept_wins_and_the_other_hears_who_has_the_customer() {
+fn of_two_accepts_one_wins_and_the_other_agent_reads_who_has_the_customer() {
     let (mut desk, [robin, al, _]) = team();
     joins(&mut desk, 1);
     assert_eq!(desk.accept(robin, None, now()), Ok(id(1)));
@@ -67,7 +68,7 @@ fn one_accept_wins_and_the_other_hears_who_has_the_customer() {
 }
 
 #[test]
-fn an_offer_is_the_givers_until_it_is_taken_and_ends_by_itself() {
+fn an_offered_customer_stays_with_the_giver_until_accepted_and_the_offer_ends_by_itself() {
     let (mut desk, [robin, al, _]) = team();
     takes(&mut desk, robin, 1);
     desk.outcome();
@@ -78,7 +79,8 @@ fn an_offer_is_the_givers_until_it_is_taken_and_ends_by_itself() {
     assert_eq!(outcomes(&mut desk), [TransferOutcome::Late]);
     assert!(matches!(desk.accept(al, Some(1), now()), Err(AgentRefusal::Taken { .. })));
     assert!(desk.is_own(robin, id(1)));
-    // Taken in time it is the other agent's, and the former one's lines go nowhere.
+    // An offer that is accepted in time gives the customer to the other agent, and the first
+    // agent's lines go nowhere.
     desk.transfer(robin, None, "AL", None, now()).expect("al is here");
     assert_eq!(desk.accept(al, Some(1), now()), Ok(id(1)));
     assert_eq!(outcomes(&mut desk), [TransferOutcome::Offered, TransferOutcome::Accepted]);
@@ -110,7 +112,7 @@ fn each_line_says_who_wrote_it_also_when_another_agent_has_the_customer_in_the_s
 }
 
 #[test]
-fn an_offer_ends_with_the_conversation_and_with_what_ends_it() {
+fn an_offer_ends_when_the_conversation_ends_or_is_taken_over() {
     let (mut desk, [robin, al, kim]) = team();
     takes(&mut desk, robin, 1);
     desk.transfer(robin, None, "al", None, now()).expect("al is here");
@@ -132,7 +134,7 @@ fn an_offer_ends_with_the_conversation_and_with_what_ends_it() {
 }
 
 #[test]
-fn nobody_is_offered_to_who_is_away_or_full_or_unknown() {
+fn no_customer_is_offered_to_an_agent_who_is_away_or_full_or_unknown() {
     let (mut desk, [robin, al, _]) = team();
     takes(&mut desk, robin, 1);
     desk.set_away(al, Some("lunch"), now());
@@ -164,7 +166,7 @@ fn the_beginning_of_an_agents_name_is_enough_if_it_fits_only_one() {
 }
 
 #[test]
-fn a_desk_that_assigns_gives_each_customer_to_who_got_one_the_longest_ago_and_answers() {
+fn a_desk_that_assigns_gives_each_customer_to_the_agent_idle_longest_who_answers() {
     let second = Duration::from_secs(1);
     let options = Options {
         assign: Assign::LongestIdle,
@@ -198,7 +200,7 @@ fn a_desk_that_assigns_gives_each_customer_to_who_got_one_the_longest_ago_and_an
 }
 
 #[test]
-fn the_customers_side_is_told_who_is_there_if_it_understands_that() {
+fn the_customers_side_learns_which_agent_is_there_if_it_understands_that() {
     let (mut desk, [robin, al, _]) = team();
     takes(&mut desk, robin, 1);
     desk.transfer(robin, None, "queue", None, now()).expect("robin has the customer");
@@ -219,7 +221,7 @@ fn the_customers_side_is_told_who_is_there_if_it_understands_that() {
 }
 
 #[test]
-fn a_customer_whose_side_understands_it_is_queued_at_both_ends_with_what_they_are_owed() {
+fn a_customer_who_lost_their_agent_is_queued_at_both_ends_and_still_owed_an_answer() {
     let (mut desk, [robin, al, _]) = team();
     let mut journal = Journal::in_memory();
     takes(&mut desk, robin, 1);
@@ -250,7 +252,7 @@ fn a_customer_whose_side_understands_it_is_queued_at_both_ends_with_what_they_ar
 }
 
 #[test]
-fn a_program_is_told_again_what_a_customer_is_owed_who_waits_again() {
+fn a_program_reads_again_how_many_lines_have_no_answer_when_a_customer_waits_again() {
     let (mut desk, [robin, ..]) = team();
     takes(&mut desk, robin, 1);
     let features = vec![AGENT.to_owned(), REQUEUE.to_owned()];
@@ -293,7 +295,7 @@ fn a_restart_finds_each_customer_at_their_agent_and_revoked_agents_have_none() {
 }
 
 #[test]
-fn an_offer_that_the_desk_did_not_outlive_is_void_and_both_agents_read_so_once() {
+fn an_offer_that_was_open_when_the_desk_stopped_is_void_and_both_agents_read_so_once() {
     let (mut desk, [robin, al, _]) = team();
     let mut journal = Journal::in_memory();
     let offered = |journal: &Journal, n| story(journal, n).offered.map(|offered| offered.to);
@@ -375,7 +377,7 @@ fn accept_without_a_number_takes_the_customer_whom_another_agent_offers() {
 }
 
 #[test]
-fn a_customer_who_waits_again_is_not_said_to_be_back() {
+fn a_customer_who_waits_again_is_not_reported_as_back() {
     let (mut desk, [robin, ..]) = team();
     takes(&mut desk, robin, 1);
     desk.has_returned(id(1), Former { ordinal: 7, ..Former::default() });

@@ -1,5 +1,5 @@
-//! Typing: whether the prompt shows that the customer in focus types, and when the desk tells that
-//! customer's side that the agent does.
+//! Typing: whether the prompt shows that the customer in focus types, and when the desk tells the
+//! customer's side that the agent types.
 
 use std::time::Duration;
 

@@ -13,7 +13,7 @@ use crate::wire::{Author, Body, DeskId, EndReason, Message, Said};
 
 const SOON: Duration = Duration::from_millis(4_999);
 
-/// What was told of endings since the last look, and the controls that were journaled.
+/// The news about planned ends since the last call, and the controls that were journaled.
 pub(super) fn news(desk: &mut Desk) -> (Vec<EndingOutcome>, Vec<Body>) {
     let outcome = desk.outcome();
     let told = reports(&outcome.acts).filter_map(|report| match report {
@@ -69,7 +69,7 @@ fn the_same_command_again_or_enter_ends_it_at_once_and_undo_keeps_it() {
 }
 
 #[test]
-fn whatever_shows_that_the_conversation_goes_on_undoes_it() {
+fn a_line_another_agent_or_leaving_cancels_a_planned_end() {
     type Step = fn(&mut Desk, [SeatId; 3]);
     let cases: [(EndingOutcome, Step); 7] = [
         (EndingOutcome::AgentWrote, |desk, [robin, ..]| {

@@ -1,5 +1,4 @@
-//! What an agent does about a customer who still waits: they close, hand back and offer them by
-//! number.
+//! What an agent can do with a customer who still waits: close, hand back or offer them by number.
 
 use std::time::Duration;
 
@@ -49,7 +48,7 @@ fn a_customer_who_waits_is_closed_or_handed_back_by_number_and_no_agent_has_them
 }
 
 #[test]
-fn a_customer_who_waits_is_kept_by_who_accepts_them_writes_or_undoes_it() {
+fn accepting_writing_to_or_undo_keeps_a_waiting_customer_whose_end_is_planned() {
     let (mut desk, [robin, al, _]) = team();
     let soon = |desk: &mut Desk| {
         desk.end_soon(robin, Some(1), Ending::Close, None, now()).expect("customer 1 waits");

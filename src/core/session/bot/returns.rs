@@ -1,4 +1,5 @@
-//! Returns: the bot is told that it has the conversation again, and what people said without it.
+//! Returns: requests that tell the bot that it owns the conversation again, and what people said
+//! without it.
 
 use super::{Turn, Turns};
 use crate::core::clock::Now;
@@ -26,7 +27,8 @@ impl Turns {
         self.send_return(output);
     }
 
-    /// The bot was told that it owns the conversation again, or could not be told.
+    /// A return ended: the bot has learned that it owns the conversation again, or could not be
+    /// reached.
     pub(in crate::core::session) fn returned(
         &mut self,
         ticket: u64,
@@ -54,8 +56,8 @@ impl Turns {
     fn note_return(&mut self, outcome: &Resumed, since: Number, output: &mut Output) {
         self.untold_since = match outcome {
             Resumed::Unreached(_) => Some(since),
-            // The bot may have the lines already. The next return says that the bot has the
-            // conversation, and has no lines.
+            // The bot may have the lines already. So the next return has no lines, and only tells
+            // the bot that it owns the conversation.
             Resumed::Failed(_) => Some(output.last()),
             _ => None,
         };
@@ -129,8 +131,8 @@ pub(super) fn latest_return(story: &Story) -> Number {
 }
 
 /// What people said to each other from our own entry `since` on, in the stretches without the bot.
-/// Lines to the bot are left out, also those that still wait for it. `lines` are the lines of the
-/// conversation from that entry or an earlier one on.
+/// Lines to the bot are left out, even those that still wait for it. `lines` are the lines of the
+/// conversation from that entry on, or from an earlier entry on.
 pub fn said_without_bot(lines: &[Line], since: Number) -> Vec<Said> {
     let is_since =
         |line: &Line| line.own && line.entry().is_some_and(|entry| entry.number == since);

@@ -99,7 +99,7 @@ fn a_bot_that_was_away_at_the_handback_gets_the_return_before_the_next_question(
     let outputs = session.outcome();
     let (ticket, since) = returned(&outputs);
     assert!(since == request && asking(&outputs).is_none(), "{outputs:?}");
-    // The bot is away again: it gets the question all the same, and the return before the next
+    // The bot is away again. It still gets the question, and gets the return before the next
     // question.
     session.returned(ticket, Resumed::Unreached("refused".to_owned()), now(4));
     assert!(asking(&session.outcome()).is_some());

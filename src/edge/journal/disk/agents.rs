@@ -1,4 +1,4 @@
-//! Reads what a desk keeps of its agents, and the customers whom they have blocked.
+//! Reads what a desk keeps about its agents, and the customers whom they have blocked.
 
 use rusqlite::OptionalExtension;
 

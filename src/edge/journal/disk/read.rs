@@ -187,8 +187,8 @@ impl Disk {
         Ok(self.read_with_owed(ONE, Some(key))?.pop())
     }
 
-    /// Reads the stories and what their customers are owed. This takes longer than the stories
-    /// alone.
+    /// Reads the stories, and which lines of their customers have no answer. This takes longer than
+    /// the stories alone.
     fn read_with_owed(&self, chosen: &str, only: Option<i64>) -> rusqlite::Result<Vec<Story>> {
         let mut stories = self.read_chosen(chosen, only)?;
         self.read_owed(chosen, only, &mut stories)?;
@@ -274,7 +274,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Reads what the customers of a desk are owed.
+    /// Reads which lines of a desk's customers have no answer.
     fn read_owed(
         &self,
         chosen: &str,

@@ -1,11 +1,11 @@
 //! The schema, and the migration of an older file to it.
 //!
-//! Version 1 is that of handoff 0.1.0. Version 2 gives no number to a second conversation, and
-//! marks the conversations that a restart has to read. Version 3 has the customers of a gateway,
-//! and version 4 who they are at the shop and what they agreed to. Version 5 has the agents of a
-//! desk, version 6 what is about to end, and version 7 tags, holds, blocks and lines that were not
-//! sent. Version 8 has the agent who wrote a line, and conversations that one agent has offered to
-//! another.
+//! Handoff 0.1.0 wrote version 1. Version 2 never gives the number of a deleted conversation to
+//! another one, and marks the conversations that a restart has to read. Version 3 has the customers
+//! of a gateway, and version 4 who they are at the shop and what they agreed to. Version 5 has the
+//! agents of a desk, version 6 what is about to end, and version 7 tags, holds, blocks and lines
+//! that were not sent. Version 8 has the agent who wrote a line, and conversations that one agent
+//! has offered to another.
 
 use super::Disk;
 use crate::core::record::Story;
@@ -34,7 +34,7 @@ const CONVERSATION: &str = "
 
 const OPEN: &str = "CREATE INDEX conversation_open ON conversation (key) WHERE open = 1;";
 
-/// What a gateway keeps of its customers.
+/// What a gateway keeps about its customers.
 const CUSTOMERS: &str = "
     CREATE TABLE customer (key INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE) STRICT;
     -- SHA-256 of a token, and the customer whom it names.
@@ -58,7 +58,7 @@ const CUSTOMERS: &str = "
     CREATE INDEX token_customer ON token (customer);
 ";
 
-/// What a gateway keeps of customers whom the shop knows.
+/// What a gateway keeps about customers whom the shop knows.
 const IDENTITIES: &str = "
     -- The customer's id at the shop.
     ALTER TABLE customer ADD COLUMN identity TEXT;
@@ -74,7 +74,7 @@ const IDENTITIES: &str = "
     CREATE UNIQUE INDEX customer_identity ON customer (identity) WHERE identity IS NOT NULL;
 ";
 
-/// What a desk keeps of its agents.
+/// What a desk keeps about its agents.
 const AGENTS: &str = "
     -- Who has it: NULL is the desk's own terminal, '' nobody, else an agent's name.
     ALTER TABLE conversation ADD COLUMN owner TEXT;
@@ -88,7 +88,7 @@ const AGENTS: &str = "
     CREATE TABLE seat (key BLOB PRIMARY KEY, taken INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
-/// What a desk keeps of a conversation besides its entries.
+/// What a desk keeps about a conversation besides its entries.
 const CARE: &str = "
     -- How it was about to end: 'close' or 'hand_back'.
     ALTER TABLE conversation ADD COLUMN ending TEXT;

@@ -13,7 +13,7 @@ use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 pub(super) const OWN: i64 = 0;
 pub(super) const NOTE: i64 = -1;
 
-/// The values of the column `kind`: what a block goes by.
+/// The values of the column `kind`: how a block recognizes the customer.
 pub(super) const BY_CONVERSATION: &str = "conversation";
 pub(super) const BY_IDENTITY: &str = "identity";
 pub(super) const BY_ADDRESS: &str = "address";

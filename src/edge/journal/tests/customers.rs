@@ -1,4 +1,4 @@
-//! What a gateway keeps of its customers, in both stores.
+//! What a gateway keeps about its customers, in both stores.
 
 use super::{Folder, ONE, OTHER, begun, entry, said};
 use crate::core::customer::{About, Belongings, CustomerId, Digest, PostId, Posted, Token};

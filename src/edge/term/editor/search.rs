@@ -12,7 +12,7 @@ pub(super) struct Search {
     query: String,
     /// The line of the history that was found.
     found: Option<usize>,
-    /// No further line has the query: the text is the last one that had it.
+    /// No earlier line has the query; the shown text is the earliest one that has it.
     is_missing: bool,
     /// The text and its cursor before the search.
     draft: (String, usize),

@@ -189,7 +189,7 @@ fn eight_kib_of_any_text_are_drawn_quickly_and_in_a_bounded_number_of_rows() {
         let text = unit.repeat(8 * 1024 / unit.len());
         let begun = std::time::Instant::now();
         let rows = drawn(&mut look(true), told(Author::User, &text), 80);
-        // Linear work takes milliseconds unoptimized; a square of it would take minutes.
+        // Linear work takes milliseconds without optimisation; quadratic work would take minutes.
         assert!(
             begun.elapsed() < std::time::Duration::from_secs(5),
             "{unit:?} took {:?}",

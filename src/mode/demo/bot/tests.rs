@@ -9,7 +9,7 @@ use crate::bot::{Bot, Config, Line, Outcome, Request, Resumed, Taken};
 use crate::core::reply::{Item, Reply, Triggers, for_bot};
 use crate::wire::Author;
 
-/// A bot of its own, spoken to with a plain client.
+/// A bot for one test, with a plain client.
 struct Served(SocketAddr);
 
 impl Served {
@@ -57,7 +57,7 @@ impl Served {
         self.exchange("GET", &format!("/conversations/{sender}/tracker"), "").1
     }
 
-    /// What comes back for raw bytes.
+    /// The bytes that the bot answers to raw bytes.
     fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.0).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -86,7 +86,7 @@ fn it_looks_like_rasa_from_outside() {
 }
 
 #[test]
-fn odd_messages_get_what_rasa_gives_them() {
+fn odd_messages_get_the_answers_that_rasa_gives() {
     let bot = Served::new();
     let post = |body: &str| bot.exchange("POST", "/webhooks/rest/webhook", body);
     assert_eq!(post(r#"{"sender":"p","mess"#).0, 400);
@@ -100,7 +100,7 @@ fn odd_messages_get_what_rasa_gives_them() {
 }
 
 #[test]
-fn it_knows_its_words() {
+fn the_bot_knows_its_words() {
     let bot = Served::new();
     assert!(bot.texts("w", "  Hi there!")[0].starts_with("Hello! I am the demo bot."));
     assert!(bot.texts("w", "who are you?")[0].starts_with("I am the demo bot"));
@@ -168,7 +168,7 @@ fn wrong_events_are_refused_as_a_whole() {
 }
 
 #[test]
-fn it_remembers_what_a_human_said() {
+fn the_bot_remembers_what_a_human_said() {
     let bot = Served::new();
     assert!(bot.texts("m", "What do you remember?")[0].starts_with("Nothing"));
     let events = json!([
@@ -206,7 +206,7 @@ fn a_slow_answer_stops_no_other() {
 }
 
 #[test]
-fn no_bytes_break_it() {
+fn no_bytes_break_the_bot() {
     let bot = Served::new();
     let long = [b"GET / HTTP/1.1\r\nx: ".as_slice(), &[b'x'; 70_000]].concat();
     let many = [b"GET / HTTP/1.1\r\n".as_slice(), &b"x: y\r\n".repeat(100), b"\r\n"].concat();
@@ -245,9 +245,9 @@ fn no_bytes_break_it() {
 }
 
 #[test]
-fn a_refused_body_is_taken_off_the_wire() {
-    // A close with bytes unread would reset the connection under the peer, and on some systems its
-    // answer with it.
+fn the_rest_of_a_refused_body_is_read() {
+    // A close with unread bytes would reset the connection, and on some systems the peer would lose
+    // the answer.
     let mut stream = TcpStream::connect(Served::new().0).unwrap();
     stream.write_all(b"POST / HTTP/1.1\r\nContent-Length: 16777216\r\n\r\n").unwrap();
     stream.write_all(&vec![b' '; 16 << 20]).unwrap();
@@ -257,7 +257,7 @@ fn a_refused_body_is_taken_off_the_wire() {
 }
 
 #[test]
-fn an_expected_continue_is_given() {
+fn a_client_that_expects_continue_gets_it() {
     let body = br#"{"sender":"x","message":"two"}"#;
     let mut stream = TcpStream::connect(Served::new().0).unwrap();
     let head = "POST /webhooks/rest/webhook HTTP/1.1\r\nExpect: 100-continue\r\n";
@@ -275,14 +275,14 @@ fn an_expected_continue_is_given() {
 }
 
 #[test]
-fn where_it_cannot_listen_it_says_so() {
+fn a_bot_that_cannot_listen_says_so() {
     let taken = Served::new().0.to_string();
     let error = serve(&taken, |_| panic!("it is taken")).unwrap_err();
     assert!(error.starts_with(&format!("the demo bot cannot listen on {taken}: ")), "{error}");
     assert!(start("nonsense").unwrap_err().starts_with("the demo bot cannot listen on nonsense: "));
 }
 
-/// The whole way of a handoff and back, as `session` will go it.
+/// A whole handoff and handback, as `session` does them.
 #[test]
 fn our_own_side_hands_off_and_back() {
     let url = format!("http://{}", Served::new().0);

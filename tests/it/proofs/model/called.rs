@@ -1,6 +1,6 @@
-//! No customer is forgotten. A customer who waits or talks stands in every list. An agent who is
-//! here is called for a customer of their department at once, and for any other after 60 s in which
-//! no agent of that department was here. These checks rest on what the customer's side sent and on
+//! No customer is forgotten. Every list has each customer who waits or talks. An agent who is here
+//! is called for a customer of their department at once, and for any other after 60 s in which no
+//! agent of that department was here. These checks rest on what the customer's side sent and on
 //! which agents came and went, never on the desk's own knowledge.
 
 use std::time::Duration;
@@ -46,9 +46,8 @@ impl World {
         self.desk.agent_at(seat).is_some_and(|agent| !self.away.contains(&agent))
     }
 
-    /// Checks that a customer who waits or talks stands in every list once. This needs that the
-    /// desk has applied the customer's latest control: while a backlog arrives, controls are
-    /// history.
+    /// Checks that every list has each customer who waits or talks once. This needs that the desk
+    /// has applied the customer's latest control: while a backlog arrives, controls are history.
     pub(super) fn check_lists(&self) {
         let told = self.care.state.filter(|_| !self.care.is_unlisted);
         let Some(state @ (State::Queued | State::Active)) = told else { return };
@@ -98,8 +97,8 @@ impl World {
                 "{:?} was rung at {latest:?} for {department:?}, attended: {is_attended}",
                 self.desk.shown_at(seat)
             );
-            // The prompt of an agent who is away counts the customers for whom they would be
-            // called.
+            // The prompt of an agent who is away counts the customers for whom the desk would call
+            // them.
             let waiting = self.desk.prompt(seat, self.now).customers.waiting;
             let is_anybody_here = self.seats.iter().any(|seat| self.is_here(*seat));
             let counts = for_whom(seat) || !is_attended && is_anybody_here;

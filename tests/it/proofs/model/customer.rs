@@ -34,7 +34,7 @@ pub struct Customer {
     pub asked: Option<u64>,
     /// The return under way: its ticket, and the requests whose talks it sends to the bot.
     pub returning: Option<(u64, Vec<Number>)>,
-    /// Requests whose talk is over, and of whose talk the bot has certainly got nothing.
+    /// Requests whose talk with an agent is over, and of which the bot certainly got no message.
     pub untold: Vec<Number>,
     /// The state in the latest report to the customer.
     pub state: State,

@@ -56,7 +56,7 @@ impl World {
         self.customer_types();
         self.settle_customer();
         if self.customer.disk.dies.take().is_some() {
-            // There was no commit at which the process could die.
+            // The turn had no commit at which the process could die.
             self.restart_customer();
         }
     }

@@ -34,7 +34,7 @@ impl World {
             97..98 => self.rarely(),
             _ => self.pass(Duration::from_millis(700)),
         }
-        // Otherwise the next input belongs to the same batch.
+        // Usually the batch ends here. Else the next input belongs to it, too.
         if self.chance.below(8) > 0 {
             self.settle();
             self.check_lists();

@@ -130,7 +130,7 @@ pub(super) fn cut_team(after: Duration, synchronous: &str) -> Result<(u64, u64),
     for (seat, told, lines) in ended {
         promised += lines.len() as u64;
         lost += lines.iter().filter(|line| !held.contains(line.as_str())).count() as u64;
-        // If the desk's number is lower than the one that it told the terminal, it has forgotten
+        // If the desk's number is lower than the number that it told the terminal, it has forgotten
         // lines that it did.
         lost += told.saturating_sub(taken(&file, &seat));
     }

@@ -132,13 +132,13 @@ impl World {
             }
         }
         if self.kills.is_some() {
-            self.kill_who_waits();
+            self.kill_unconnected();
         }
     }
 
     /// Kills a terminal or a customer's program that has not reached the desk for some time. A
     /// customer's program has done its input first, so that the fate of every line is known.
-    fn kill_who_waits(&mut self) {
+    fn kill_unconnected(&mut self) {
         let is_stuck = |seat: &Seat| {
             seat.process.is_some() && !seat.is_attached && seat.since.elapsed() > PATIENCE
         };

@@ -35,7 +35,7 @@ pub struct Seat {
     /// The failpoint of this process.
     pub armed: Option<String>,
     pub is_ended_by_us: bool,
-    /// When the terminal was attached or lost its desk, and which of the two.
+    /// When the terminal was attached or lost its desk, and whether it is attached.
     pub is_attached: bool,
     pub since: Instant,
     /// The latest mark that the process has passed.

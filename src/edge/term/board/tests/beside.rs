@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What happens at a terminal.
+/// Something that happens at a terminal.
 #[derive(Clone, Debug)]
 enum Step {
     /// This many lines arrive at once.
