@@ -1,8 +1,7 @@
 // Starts the page and connects its parts: events go to the transcript, the customer's acts go to
 // the outbox. Each subject has a file of its own; this file only connects them.
 
-// This import comes first, because the page around may send messages while the words are still
-// being loaded.
+// Imported first: the page around may send messages while the words are still being loaded.
 import { embedder } from './embedder.js';
 
 import { About } from './about.js';
@@ -224,10 +223,7 @@ function add(item) {
   );
 }
 
-/**
- * Whether the customer must accept the notice first. What the gateway says counts before what this
- * page has kept.
- */
+/** Whether the customer must accept the notice first. The gateway knows better than this page. */
 function mustAgree() {
   if (isAskedByGateway && talk.now) {
     return Boolean(talk.now.must_agree);
@@ -273,10 +269,7 @@ async function tellAbout(values) {
   }
 }
 
-/**
- * Asks for a human, for the bot, or for the end. A second press repeats the request with the same
- * id.
- */
+/** Asks for a human, for the bot, or for the end. A second press repeats the request, with its id. */
 function ask(kind) {
   if (outbox.asking.includes(kind)) {
     return;

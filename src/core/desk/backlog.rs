@@ -64,7 +64,8 @@ impl Backlog {
     }
 
     /// Called when the customer's entries up to `received` have arrived. If the present state is
-    /// to be announced now, counts it as announced, and returns the phase that was announced before.
+    /// to be announced now, counts it as announced, and returns the phase that was announced
+    /// before.
     pub(super) fn announce(&mut self, controls: &Controls, received: Number) -> Option<Phase> {
         let present = (controls.phase(), controls.request());
         if received < self.newest_at_hello || self.announced_state == present {

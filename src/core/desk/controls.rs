@@ -255,8 +255,9 @@ impl Controls {
     }
 }
 
-/// Where a conversation is after this control of the customer's side, and why, as this desk sees it.
-/// `None` if the customer waits or talks at this desk then, or if the control says nothing of that.
+/// The state of a conversation after this control of the customer's side, and its reason, as this
+/// desk sees it. `None` if the customer then waits or talks at this desk, or if the control changes
+/// no state.
 pub fn end_by(desk: DeskId, entry: &Entry) -> Option<(State, Reason)> {
     let mut controls = Controls::new();
     controls.phase = Phase::Queued;

@@ -13,9 +13,9 @@
 //! intention, so that a desk that restarts meanwhile can note that the conversation did not end.
 //!
 //! The side of a waiting customer lets the desk end the conversation if its hello names the feature
-//! `end_queued`. Any other side lets only an agent who has accepted the customer end it. So the desk
-//! first accepts such a customer, in no agent's name, and asks for the end when the customer's side
-//! has answered.
+//! `end_queued`. Any other side lets only an agent who has accepted the customer end it. So the
+//! desk first accepts such a customer, in no agent's name, and asks for the end when the customer's
+//! side has answered.
 
 use std::time::{Duration, Instant};
 

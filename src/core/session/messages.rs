@@ -229,8 +229,8 @@ impl Session {
         }
     }
 
-    /// Shows the position, and whether an agent is there, if the customer does not know it and it is
-    /// time.
+    /// Shows the position, and whether an agent is there, once it is time and if the customer does
+    /// not know it yet.
     pub(super) fn tell_position(&mut self, now: Now) {
         if self.state() == State::Queued
             && let Some(Shown { attended }) = self.position.show_if_due(now)
