@@ -353,3 +353,43 @@ fn a_customer_who_has_left_is_blocked_from_their_next_conversation_on() {
     says(&mut desk, 2, 1, Body::Requested(Request::default()));
     is_turned_away(&mut desk, 2);
 }
+
+/// A customer who waits goes back to the bot and asks again while the connection is lost. An agent
+/// blocks them when the desk has only heard of the first. The desk's controls since then.
+fn blocked_between_two_requests() -> (Desk, Vec<Body>) {
+    let (mut desk, [robin, ..]) = team();
+    let own = Hello { features: vec![END_QUEUED.to_owned()], ..hello(1) };
+    greets(&mut desk, own.clone(), 9, 1, now());
+    let requested = Body::Requested(Request::default());
+    let entry = Entry { number: 1, at: 0, body: requested.clone() };
+    desk.received(Conn(9), Message::Entry(entry), now());
+    desk.disconnected(Conn(9), "cut");
+    greets(&mut desk, Hello { newest: 3, ..own }, 1, 1, now());
+    says(&mut desk, 1, 2, Body::Withdrawn {});
+    assert_eq!(desk.block(robin, Some(1), None, DAY, now()), Ok(()));
+    says(&mut desk, 1, 3, requested);
+    let controls = controls(&mut desk);
+    (desk, controls)
+}
+
+fn refused() -> Body {
+    Body::Refused { of: ours(1), why: "the customer is waiting again".into() }
+}
+
+#[test]
+fn a_customer_whose_side_refuses_the_end_of_an_older_wait_is_turned_away_again() {
+    let (mut desk, made) = blocked_between_two_requests();
+    assert_eq!(made, [Body::Close { request: 1 }]);
+    says(&mut desk, 1, 4, refused());
+    assert_eq!(controls(&mut desk), [Body::Close { request: 3 }]);
+    says(&mut desk, 1, 5, Body::Closed { of: Some(ours(2)), reason: EndReason::AdminClosed });
+    assert!(reports(&desk.outcome().acts).any(is_closed), "agents have seen the customer wait");
+}
+
+#[test]
+fn a_customer_whose_side_refuses_the_end_waits_in_the_queue_if_the_block_is_over() {
+    let (mut desk, _) = blocked_between_two_requests();
+    assert_eq!(desk.unblock(1), Ok(()));
+    says(&mut desk, 1, 4, refused());
+    assert_eq!(desk.waiting(), ["#1 Customer 0101"]);
+}
