@@ -160,7 +160,7 @@ impl Desk {
         Ok(id)
     }
 
-    /// A terminal is back at which this conversation was read along. Returns whether it is again:
+    /// A terminal is back at which this conversation was watched. Returns whether it is again:
     /// its agent is still a lead, and another agent's customer waits or talks there.
     pub fn watch_again(&mut self, seat: SeatId, id: ConversationId) -> bool {
         let may = self.lead_at(seat).is_ok() && self.is_live(id) && !self.is_own(seat, id);
@@ -171,7 +171,7 @@ impl Desk {
         true
     }
 
-    /// The conversations that are read along at this seat.
+    /// The conversations that are watched at this seat.
     pub fn watched_at(&self, seat: SeatId) -> &[ConversationId] {
         self.team.seat(seat).map_or(&[], |seat| &seat.watched)
     }

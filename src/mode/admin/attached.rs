@@ -202,8 +202,8 @@ impl Front for Attached {
             return;
         }
         let message = SeatMessage::View(view.clone());
-        // The terminal must know at once which conversation gets the next line, and which are read
-        // along: the desk may die.
+        // The terminal must know at once which conversation gets the next line, and which it
+        // watches: the desk may die.
         let is_same = |sent: &View| (sent.focus, &sent.watched) == (view.focus, &view.watched);
         if sent.as_ref().is_some_and(is_same) {
             self.outbox.push_later(Frame::Message(message));
