@@ -3,6 +3,7 @@
 //! A room of this floor imports only [`crate::wire`] and other rooms of this floor.
 
 pub mod agent;
+pub mod backoff;
 pub mod canned;
 pub mod chance;
 pub mod clock;
@@ -18,6 +19,7 @@ pub mod hash;
 pub mod health;
 pub mod http;
 pub mod identity;
+pub mod idle;
 pub mod outcome;
 pub mod owed;
 pub mod record;

@@ -1,5 +1,4 @@
-//! The numbers of entries, with which two journals make sure that no entry is lost or doubled. Also
-//! how long a conversation may be idle, and when to dial again.
+//! The numbers of entries, with which two journals make sure that no entry is lost or doubled.
 //!
 //! Each side numbers its own entries from 1 without gaps. The sender keeps entries that are not
 //! acknowledged and sends them again on the next connection. The receiver takes exactly the next
@@ -9,22 +8,13 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::time::{Duration, Instant};
 
-use crate::core::chance::Chance;
-use crate::core::clock::Now;
 use crate::wire::Number;
 
 /// The most entries in flight: sent and not acknowledged.
 pub const WINDOW_ENTRIES: usize = 256;
 /// The most encoded bytes in flight. (A single entry may be larger.)
 pub const WINDOW_BYTES: usize = 1024 * 1024;
-
-/// A conversation is given up when nothing was recorded in it for this long. Time in which the
-/// program does not run does not count.
-pub const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often the idle time is journaled, so that it continues after a restart.
-pub const IDLE_NOTED: Duration = Duration::from_secs(10 * 60);
 
 /// The numbers of one conversation with one peer, in both directions. The default is for a peer
 /// that has received nothing and sent nothing.
@@ -286,53 +276,6 @@ impl Sending {
     }
 }
 
-/// How long nothing was recorded in a conversation. Only time in which the program runs counts.
-#[derive(Clone, Copy, Debug)]
-pub struct Idle {
-    /// The part before the last start of the program.
-    pub before: Duration,
-    /// When the part since the last start began.
-    pub since: Instant,
-    /// The part of the idle time that is already in the journal.
-    pub noted: Duration,
-}
-
-/// What to do about an idle conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waited {
-    /// Give it up.
-    TooLong,
-    /// Journal that it has been idle for this long.
-    Note(Duration),
-    /// Nothing yet.
-    On,
-}
-
-impl Idle {
-    /// Something was recorded just now.
-    pub fn new(now: Now) -> Idle {
-        Idle { before: Duration::ZERO, since: now.clock, noted: Duration::ZERO }
-    }
-
-    /// Returns what to do now.
-    pub fn tick(&mut self, now: Now) -> Waited {
-        let idle = self.before + now.clock.saturating_duration_since(self.since);
-        if idle >= LIFETIME {
-            Waited::TooLong
-        } else if idle >= self.noted + IDLE_NOTED {
-            self.noted = idle;
-            Waited::Note(idle)
-        } else {
-            Waited::On
-        }
-    }
-
-    /// When `tick` has something to do next.
-    pub fn deadline(&self) -> Instant {
-        self.since + (self.noted + IDLE_NOTED).min(LIFETIME).saturating_sub(self.before)
-    }
-}
-
 /// How far a line of ours has come, as far as this side knows from the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
@@ -384,56 +327,6 @@ impl Receiving {
         } else {
             Arrival::Gap
         }
-    }
-}
-
-/// How long to wait before a desk is dialled again. The first wait is a random part of [`FIRST`];
-/// each later one is a random time between six tenths of a bound and the bound, which grows
-/// fourfold up to [`LAST`], or to [`at_most`]. So a customer's side dials a desk that is down ten
-/// times in the first minute at most.
-///
-/// [`FIRST`]: Backoff::FIRST
-/// [`LAST`]: Backoff::LAST
-/// [`at_most`]: Backoff::at_most
-#[derive(Clone, Debug)]
-pub struct Backoff {
-    bound: Duration,
-    last: Duration,
-    chance: Chance,
-}
-
-impl Backoff {
-    /// The first bound.
-    pub const FIRST: Duration = Duration::from_millis(250);
-    /// The last bound: from then on it stays the same.
-    pub const LAST: Duration = Duration::from_secs(15);
-    /// A connection that lasted this long was healthy: after it the waits start again at the first
-    /// one.
-    pub const HEALTHY: Duration = Duration::from_secs(10);
-
-    /// `seed` is random, so that customers cut off together do not come back together.
-    pub fn new(seed: u64) -> Backoff {
-        Backoff { bound: Self::FIRST, last: Self::LAST, chance: Chance::new(seed) }
-    }
-
-    /// No wait is longer than this.
-    pub fn at_most(self, last: Duration) -> Backoff {
-        Backoff { last, ..self }
-    }
-
-    /// How long to wait before the next attempt.
-    pub fn wait(&mut self) -> Duration {
-        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let least =
-            if self.bound == Self::FIRST { Duration::ZERO } else { self.bound.mul_f64(0.6) };
-        let wait = least + Duration::from_nanos(self.chance.below(nanos(self.bound - least)));
-        self.bound = (self.bound * 4).min(self.last);
-        wait
-    }
-
-    /// The last connection was healthy.
-    pub fn reset(&mut self) {
-        self.bound = Self::FIRST;
     }
 }
 

@@ -28,7 +28,8 @@
 use std::time::Instant;
 
 use crate::core::clock::Now;
-use crate::core::delivery::{Arrival, IDLE_NOTED};
+use crate::core::delivery::Arrival;
+use crate::core::idle::IDLE_NOTED;
 use crate::core::outcome::{self, Due, Outcome, Side};
 use crate::core::record::Record;
 use crate::core::report::{Alert, Goodbye, Report};

@@ -34,7 +34,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
 
-use crate::core::delivery::Backoff;
+use crate::core::backoff::Backoff;
 use crate::wire::ConversationId;
 
 /// How many sessions may be between their dial and the desk's answer at the same time.

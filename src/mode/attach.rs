@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, never};
 
-use crate::core::delivery::Backoff;
+use crate::core::backoff::Backoff;
 use crate::core::report::Report;
 use crate::core::script::{BATCH_MAX, QUEUE_MAX};
 use crate::edge::clock;

@@ -1,6 +1,4 @@
-use std::time::Duration;
-
-use super::{Arrival, Backoff, Fork, Receiving, Sending, WINDOW_BYTES, WINDOW_ENTRIES};
+use super::{Arrival, Fork, Receiving, Sending, WINDOW_BYTES, WINDOW_ENTRIES};
 
 #[test]
 fn an_entry_is_taken_once_and_in_order() {
@@ -52,19 +50,4 @@ fn the_window_bounds_entries_and_bytes_but_never_blocks_one_large_entry() {
     assert_eq!(sending.due(1000), None);
     sending.ack(1).unwrap();
     assert_eq!(sending.due(1000), Some(2));
-}
-
-#[test]
-fn customers_cut_off_together_dial_again_at_different_times_and_ever_later() {
-    let mut waits: Vec<_> = (0..1000).map(|seed| Backoff::new(seed).wait()).collect();
-    waits.sort();
-    assert!(waits[500] > Duration::from_millis(90) && waits[500] < Duration::from_millis(160));
-    let mut backoff = Backoff::new(7);
-    let longest = (0..200).map(|_| backoff.wait()).max().unwrap();
-    assert!(longest > Duration::from_secs(13) && longest <= Backoff::LAST);
-    backoff.reset();
-    assert!(backoff.wait() <= Backoff::FIRST);
-    let mut short = Backoff::new(7).at_most(Duration::from_secs(5));
-    let longest = (0..200).map(|_| short.wait()).max().unwrap();
-    assert!(longest > Duration::from_secs(4) && longest <= Duration::from_secs(5));
 }

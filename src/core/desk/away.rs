@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use crate::core::clock::Now;
-use crate::core::delivery::{IDLE_NOTED, LIFETIME, Waited};
+use crate::core::idle::{IDLE_NOTED, LIFETIME, Waited};
 use crate::core::outcome::{Act, Fact};
 use crate::core::record::Record;
 use crate::core::report::{EndingOutcome, Reason};

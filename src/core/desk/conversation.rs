@@ -4,8 +4,9 @@
 use std::time::{Duration, Instant};
 
 use crate::core::clock::Now;
-use crate::core::delivery::{Delivery, Idle, LIFETIME, Waited};
+use crate::core::delivery::Delivery;
 use crate::core::department::Need;
+use crate::core::idle::{Idle, LIFETIME, Waited};
 use crate::core::outcome::Due;
 use crate::core::owed::Owed;
 use crate::core::record::{Owner, Record, Story, What};

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Blocked, Ending, Line, Offered, Offset, Owner, Record, Returning, What};
-use crate::core::delivery::LIFETIME;
+use crate::core::idle::LIFETIME;
 use crate::core::owed::Owed;
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::{Act, Errand};
 use crate::core::clock::Now;
-use crate::core::delivery::{Idle, Waited};
 use crate::core::department::Need;
+use crate::core::idle::{Idle, Waited};
 use crate::core::outcome::{Audience, Fact, Outcome, Passage};
 use crate::core::record::{Origin, Record, Story};
 use crate::core::report::{CustomerNews, News, Reason, Report};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::*;
-use crate::core::delivery::LIFETIME;
+use crate::core::idle::LIFETIME;
 use crate::core::record::{
     Blocked, BlockedBy, Ending, Offered, Owner, Record, Returning, Untold, What,
 };

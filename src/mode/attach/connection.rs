@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::core::delivery::Backoff;
+use crate::core::backoff::Backoff;
 use crate::edge::clock;
 use crate::edge::journal::{Credentials, Fault};
 use crate::edge::tls::Fingerprint;

@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use handoff::core::delivery::Backoff;
+use handoff::core::backoff::Backoff;
 use handoff::wire::{
     Author, Body, ConversationId, Decoder, Entry, Hello, Message, Request, Said, Secret, VERSION,
     Welcome, encode,

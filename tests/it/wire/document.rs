@@ -4,7 +4,8 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use handoff::core::delivery::{Backoff, WINDOW_BYTES, WINDOW_ENTRIES};
+use handoff::core::backoff::Backoff;
+use handoff::core::delivery::{WINDOW_BYTES, WINDOW_ENTRIES};
 use handoff::core::desk::{self, room};
 use handoff::core::session::WELCOME_WITHIN;
 use handoff::net;

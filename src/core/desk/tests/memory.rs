@@ -1,8 +1,8 @@
 //! Which customers a desk keeps in memory, and how they come back.
 
 use super::{after, desk, dials, greets, hello, id, joins, now, says, sent, settle, story};
-use crate::core::delivery::{IDLE_NOTED, LIFETIME};
 use crate::core::desk::SeatId;
+use crate::core::idle::{IDLE_NOTED, LIFETIME};
 use crate::core::outcome::Side;
 use crate::core::report::AgentRefusal;
 use crate::edge::journal::Journal;

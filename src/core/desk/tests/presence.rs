@@ -6,10 +6,10 @@ use super::{
     after, desk, dials, greets, hello, id, joins, now, positions, reports, says, settle, small,
     story,
 };
-use crate::core::delivery::LIFETIME;
 use crate::core::desk::{
     Assign, COUNTED_WITHOUT_LINK, Desk, Options, POSITION_PERIOD, SeatId, UNDO_WITHIN,
 };
+use crate::core::idle::LIFETIME;
 use crate::core::outcome::{Due, Side};
 use crate::core::record::Ending;
 use crate::core::report::{AgentRefusal, Link, Report};

@@ -7,8 +7,8 @@ use super::{
     small,
 };
 use crate::core::clock::Now;
-use crate::core::delivery::{IDLE_NOTED, LIFETIME};
 use crate::core::desk::{COUNTED_WITHOUT_LINK, Desk, Options, POSITION_PERIOD, SeatId};
+use crate::core::idle::{IDLE_NOTED, LIFETIME};
 use crate::core::outcome::Side;
 use crate::core::report::{AgentRefusal, Link, Report};
 use crate::edge::journal::Journal;

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::{after, busy, dials, joins, now, says, small};
-use crate::core::delivery::LIFETIME;
 use crate::core::desk::room::{RETRY_FIRST, RETRY_SPREAD};
+use crate::core::idle::LIFETIME;
 use crate::core::outcome::Side;
 use crate::wire::{Address, Body, Conn, EndReason, Request};
 
