@@ -47,7 +47,7 @@ export const words = {
   waiting: (position) =>
     position ? `Waiting for a human, position ${position}` : 'Waiting for a human',
   nobodyHere: (position) =>
-    position ? `Nobody is here right now; you keep position ${position}` : 'Nobody is here right now',
+    position ? `Nobody is here now; you keep position ${position}` : 'Nobody is here now',
   isHere: (name) => `${capital(agent(name))} is here`,
   onHold: (name) => `${capital(agent(name))} asks you to wait a moment`,
   closed: (reason, name) => `Closed. ${words.ended(reason, name)}`,

@@ -33,7 +33,7 @@ scene('a customer who waits reads that nobody is here, and that they wait on whe
   await say(page, 'human');
   await untilStatus(page, 'position 1');
   stage.desk.say('/away');
-  await untilStatus(page, 'Nobody is here right now; you keep position 1');
+  await untilStatus(page, 'Nobody is here now; you keep position 1');
   stage.desk.say('/here');
   await untilStatus(page, 'Waiting for a human, position 1');
 });
