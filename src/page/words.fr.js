@@ -41,7 +41,7 @@ export const words = {
   waiting: (position) =>
     position ? `En attente d’un conseiller, position ${position}` : 'En attente d’un conseiller',
   nobodyHere: (position) =>
-    position ? `Personne pour le moment ; vous gardez la place ${position}` : 'Personne pour le moment',
+    position ? `Personne pour le moment ; vous gardez la position ${position}` : 'Personne pour le moment',
   isHere: (name) => `${capital(agent(name))} est là`,
   onHold: (name) => `${capital(agent(name))} vous demande de patienter un instant`,
   closed: (reason, name) => `Terminée. ${words.ended(reason, name)}`,
