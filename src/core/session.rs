@@ -266,8 +266,12 @@ impl Session {
 
     /// The customer of a gateway has left its pages, or is back. This side tells the desk now, or
     /// when the desk is connected (docs/PROTOCOL.md, "presence").
-    pub fn set_here(&mut self, is_here: bool) {
+    pub fn set_here(&mut self, is_here: bool, now: Now) {
+        let was_idle = self.may_be_given_up();
         self.is_here = is_here;
+        if self.may_be_given_up() && !was_idle {
+            self.output.begin_idle(now);
+        }
         if let Some(conn) = self.link.up() {
             self.tell_presence(conn);
         }
@@ -393,7 +397,7 @@ impl Session {
     /// Does what is due by `now`.
     pub fn tick(&mut self, now: Now) {
         self.bot.tick(&mut self.output, now);
-        if self.waits_for_desk() {
+        if self.may_be_given_up() {
             self.tick_idle(now);
         }
         self.link.tick(now);
@@ -404,7 +408,7 @@ impl Session {
     /// When `tick` has something to do next.
     pub fn deadline(&self) -> Option<Instant> {
         let position = if self.state() == State::Queued { self.position.deadline() } else { None };
-        let idle = self.waits_for_desk().then(|| self.output.idle_deadline());
+        let idle = self.may_be_given_up().then(|| self.output.idle_deadline());
         [self.bot.deadline(), self.link.deadline(), self.typing.deadline(), position, idle]
             .into_iter()
             .flatten()
@@ -421,6 +425,12 @@ impl Session {
     /// Whether this side needs the desk, and is not connected to it.
     fn waits_for_desk(&self) -> bool {
         self.ownership.needs_desk() && self.link.up().is_none()
+    }
+
+    /// Whether the conversation ends if nothing is recorded in it for a day: the two sides cannot
+    /// talk, because the desk is out of reach or the customer is not there.
+    fn may_be_given_up(&self) -> bool {
+        self.waits_for_desk() || !self.is_here && self.ownership.is_with_desk()
     }
 
     /// Shows the conversation's state to the customer.

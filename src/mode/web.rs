@@ -273,7 +273,7 @@ impl Web {
 
     fn turn(&mut self, now: Now) -> Result<(), Stop> {
         self.edges.gateway.tick(now);
-        self.tell_presences();
+        self.tell_presences(now);
         self.forget_silent(now)?;
         turn(&mut self.sessions, &mut self.edges, now)?;
         self.edges.made.clear();
@@ -303,10 +303,10 @@ impl Web {
     }
 
     /// Tells the desk about each customer who has gone or is back.
-    fn tell_presences(&mut self) {
+    fn tell_presences(&mut self, now: Now) {
         for (conversation, is_here) in self.edges.gateway.take_presences() {
             if let Some(session) = self.sessions.input(conversation) {
-                session.set_here(is_here);
+                session.set_here(is_here, now);
             } else if !is_here
                 && self.unspoken.session(conversation).is_none()
                 && let Some(customer) = self.edges.gateway.customer(conversation)

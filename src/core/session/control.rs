@@ -137,7 +137,7 @@ impl Session {
         self.desks.is_offered(self.ownership.request())
     }
 
-    /// Gives the desk up if it has been out of reach for too long.
+    /// Ends the conversation if the desk was out of reach, or the customer not there, for too long.
     pub(super) fn tick_idle(&mut self, now: Now) {
         if !self.output.is_idle_for_too_long(now) {
             return;

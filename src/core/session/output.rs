@@ -141,12 +141,12 @@ impl Output {
         })));
     }
 
-    /// The desk was connected until now: the time without it begins.
+    /// The two sides could talk until now: the time in which they cannot begins.
     pub(super) fn begin_idle(&mut self, now: Now) {
         self.idle = Idle::new(now);
     }
 
-    /// Counts the time in which the desk cannot be reached, and journals it now and then. Returns
+    /// Counts the time in which the two sides cannot talk, and journals it now and then. Returns
     /// whether it has lasted too long.
     pub(super) fn is_idle_for_too_long(&mut self, now: Now) -> bool {
         match self.idle.tick(now) {
