@@ -341,14 +341,9 @@ fn no_row_of_a_strangers_text_begins_a_line_of_plain_output() {
     let line = admin.until_out(|line| line.contains("FAKE: hi"));
     assert!(line.starts_with("#1 user Robin\\u{a}#2 admin x: hi: a\\u{1b}[2J"), "{line}");
     assert!(line.contains("b\\u{20+199}admin FAKE: hi"), "{line}");
-    let told = admin.stderr();
-    assert!(
-        told.iter()
-            .any(|line| line == "handoff: Hey! Robin\\u{a}#2 admin x: hi wants to talk to you"),
-        "{told:?}"
-    );
-    let mut all = admin.stdout();
-    all.extend(told);
+    let called = "handoff: Hey! Robin\\u{a}#2 admin x: hi wants to talk to you";
+    admin.until_err(|line| line == called);
+    let all = [admin.stdout(), admin.stderr()].concat();
     no_row_is_a_fake(&all);
     assert_eq!(ours(all.join("\n").as_bytes()), 0);
 }
