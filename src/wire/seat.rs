@@ -188,7 +188,7 @@ pub struct View {
     /// leave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<String>,
-    /// Conversations of others that are read along here, the latest ones.
+    /// Conversations of other agents that are watched here, the latest ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub watched: Vec<ConversationId>,
 }

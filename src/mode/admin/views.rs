@@ -87,12 +87,12 @@ impl Admin {
                     if !seat.is_json() {
                         seat.draw_whole(&self.desk, id, &self.edges.keeper.journal)?;
                     }
-                    self.say(at, &format!("you still read {who} along; /watch again ends that"));
+                    self.say(at, &format!("you still watch {who}; /watch again ends that"));
                 }
                 // Who is the agent's own now was told with the state.
                 Some(_) if self.desk.is_own(at, id) => {}
-                Some(who) => self.say(at, &format!("you do not read {who} along any more")),
-                None => self.say(at, "a conversation that you read along has ended meanwhile"),
+                Some(who) => self.say(at, &format!("you do not watch {who} any more")),
+                None => self.say(at, "a conversation that you watched has ended meanwhile"),
             }
         }
         Ok(())

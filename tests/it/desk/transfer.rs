@@ -153,14 +153,14 @@ fn a_lead_goes_on_watching_when_the_desk_is_back() {
         kim.say(&format!("/watch {number}"));
         pat.press(&format!("/watch {number}\r"));
     }
-    kim.until_told("notice", "you read #2 Bo along");
-    pat.sees("you read #2 Bo along");
+    kim.until_told("notice", "you watch #2 Bo");
+    pat.sees("you watch #2 Bo");
     desk.kill();
     bo.say("/end");
     bo.until_state("closed");
     desk = setup.admin(&[]);
-    kim.until_told("notice", "you still read #1 Cleo along");
-    pat.sees("you still read #1 Cleo along");
+    kim.until_told("notice", "you still watch #1 Cleo");
+    pat.sees("you still watch #1 Cleo");
     robin.until_told("notice", "attached to");
     robin.say("/say #1 are you still there?");
     cleo.until_text("are you still there?");
@@ -170,18 +170,18 @@ fn a_lead_goes_on_watching_when_the_desk_is_back() {
     kim.until_text("yes");
     pat.sees("user Cleo: yes");
     kim.say("/watch 1");
-    kim.until_told("notice", "you do not read #1 Cleo along any more");
-    // What is not watched any more is not watched after the next restart either.
+    kim.until_told("notice", "you do not watch #1 Cleo any more");
+    // A conversation that kim stopped watching is not watched after the next restart either.
     desk.kill();
     let _desk = setup.admin(&[]);
     pat.until_rows(
-        |rows| rows.iter().filter(|row| row.contains("you still read #1 Cleo along")).count() == 2,
-        "it is watched on",
+        |rows| rows.iter().filter(|row| row.contains("you still watch #1 Cleo")).count() == 2,
+        "it is still watched",
     );
     kim.say("/agents");
     kim.until_told("notice", "pat, lead  here");
     let is_on = |event: &Value| {
-        event["text"].as_str().is_some_and(|text| text.starts_with("you still read #1"))
+        event["text"].as_str().is_some_and(|text| text.starts_with("you still watch #1"))
     };
     assert_eq!(kim.events().into_iter().filter(is_on).count(), 1);
 }
