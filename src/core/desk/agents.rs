@@ -57,9 +57,8 @@ impl Desk {
         }
     }
 
-    /// If this is the agent's only seat, tells all agents that this agent has come, perhaps still
-    /// away, and tells the
-    /// agent which customers they have lost meanwhile.
+    /// If this is the agent's only seat, tells all agents that this agent has come, or is still
+    /// away, and tells the agent which customers they have lost meanwhile.
     pub fn tell_arrival(&mut self, seat: SeatId) {
         let Some(agent) = self.team.agent_at(seat) else { return };
         if self.team.seats_of(agent).len() == 1 {
