@@ -124,9 +124,9 @@ pub enum Message {
     Position {
         /// The position in the queue, from 1.
         position: u32,
-        /// All agents are away or gone.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        unattended: bool,
+        /// Whether all agents are away or gone. `None`: the desk does not know it yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unattended: Option<bool>,
     },
     /// The page on which a gateway's customer is, from the customer's side. Each `page` replaces
     /// the one before.

@@ -380,7 +380,8 @@ fn alone<T>(name: &str, rest: &str, command: T) -> Result<T, String> {
 fn json(rest: &str) -> Result<String, String> {
     let text: Option<String> = serde_json::from_str(rest).ok();
     let is_text = |text: &String| !text.trim().is_empty();
-    text.filter(is_text).ok_or_else(|| "/json takes a text as a JSON string".to_owned())
+    text.filter(is_text)
+        .ok_or_else(|| r#"/json takes a text as a JSON string, such as /json "hello""#.to_owned())
 }
 
 fn seconds(rest: &str) -> Result<Option<Duration>, String> {

@@ -191,8 +191,9 @@ pub struct Desk {
     groups: Groups,
     /// All agents were told that no agent is here.
     is_nobody_here: bool,
-    /// The customers who wait have heard, or are hearing, that all agents are away or gone.
-    is_unattended: bool,
+    /// What the customers who wait hear of it: whether all agents are away or gone. `None`: the
+    /// desk was just started, and its agents may be back at once.
+    is_unattended: Option<bool>,
     /// When the desk calls the notify command and URL.
     alerts: Alerts,
     /// Customers who are back, and for whom the desk still calls only their former agent.
@@ -231,9 +232,9 @@ impl Desk {
             connections: Connections::default(),
             changed_links: ChangedLinks::default(),
             groups: Groups::of(&team, options.has_terminal),
+            is_unattended: team.is_anybody_here().then_some(false),
             team,
             is_nobody_here: !options.has_terminal,
-            is_unattended: false,
             alerts: Alerts::new(options.notify_every),
             called_alone: Vec::new(),
             blocks: Blocks::default(),

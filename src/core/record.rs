@@ -92,6 +92,9 @@ pub enum Record {
     /// At a desk, and in no conversation: the customer of this conversation is not turned away any
     /// more.
     Unblocked(ConversationId),
+    /// At a desk, and in no conversation: this agent is away, with what they said; `None`: the agent
+    /// is not away any more.
+    Away(Box<str>, Option<Box<str>>),
     /// At a gateway: this customer has the conversation.
     Customer(CustomerId),
     /// At a gateway: the token with this hash names the customer of this conversation.
@@ -250,6 +253,7 @@ impl Record {
                 | Record::Unsent(..)
                 | Record::Blocked(_)
                 | Record::Unblocked(_)
+                | Record::Away(..)
         )
     }
 

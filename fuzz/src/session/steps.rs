@@ -145,7 +145,10 @@ impl World {
             0..=6 => self.entry(kind / 16, choices),
             7..=10 => Message::Ack { number: self.number(sent, choices) },
             11 => Message::Seen { number: self.number(sent, choices) },
-            12 => Message::Position { position: (kind / 16).into(), unattended: kind & 128 != 0 },
+            12 => {
+                let unattended = [None, Some(false), Some(true)][usize::from(kind >> 5) % 3];
+                Message::Position { position: (kind / 16).into(), unattended }
+            }
             13 => Message::Busy { retry: choices.of(&[0, 30, u32::MAX]) },
             14 => Message::Bye { code: choices.of(&code), text: "bye".to_owned() },
             _ if kind < 64 => Message::Ping {},

@@ -3,6 +3,8 @@
 //! Which customers an agent has is decided in [`ownership`](super::ownership), and whether an agent
 //! is here in [`team`](super::team).
 
+use std::collections::BTreeMap;
+
 use crate::core::agent::Agents;
 use crate::core::clock::Now;
 use crate::core::record::Record;
@@ -17,6 +19,7 @@ impl Desk {
         let agent = self.team.find(name)?;
         let seat = self.team.sit_down(agent);
         self.is_nobody_here = !self.team.is_anybody_here();
+        self.review_absence();
         // The seat's focus goes to the first customer whom the agent has.
         let first = self.own_conversations(seat).next();
         if let Some(first) = first {
@@ -54,12 +57,14 @@ impl Desk {
         }
     }
 
-    /// If this is the agent's only seat, tells all agents that this agent has come, and tells the
-    /// agent which customers they have lost meanwhile.
+    /// If this is the agent's only seat, tells all agents that this agent has come, or is still
+    /// away, and tells the agent which customers they have lost meanwhile.
     pub fn tell_arrival(&mut self, seat: SeatId) {
         let Some(agent) = self.team.agent_at(seat) else { return };
         if self.team.seats_of(agent).len() == 1 {
-            self.tell_presence(agent, Presence::Here, None);
+            let member = self.team.member(agent);
+            let (presence, why) = (member.presence(), member.why_away());
+            self.tell_presence(agent, presence, why.as_deref());
             for (id, who) in self.team.member(agent).had.clone() {
                 if let Some(how) = self.lost(agent, id) {
                     self.tell_agent_news(agent, DeskNews::LostMeanwhile { who, how });
@@ -111,6 +116,7 @@ impl Desk {
         for (agent, seats) in self.team.update(agents, self.options.notify_every, now) {
             let by = agents.revoked_by(&self.agent_name(agent)).map(|by| format!("by {by}"));
             self.tell_presence(agent, Presence::Revoked, by.as_deref());
+            self.mark_away(agent, None);
             seats.iter().for_each(|seat| _ = self.team.stand_up(*seat, now));
             self.release_all(agent, now);
             ended.extend(seats);
@@ -123,10 +129,32 @@ impl Desk {
     /// `/away [TEXT]` (`away` has the text, which may be empty) or `/here` (`None`).
     pub fn set_away(&mut self, seat: SeatId, away: Option<&str>, now: Now) {
         let Some(agent) = self.team.agent_at(seat) else { return };
-        self.team.set_away(agent, away.map(Into::into));
+        self.mark_away(agent, away);
         let presence = if away.is_some() { Presence::Away } else { Presence::Here };
         self.tell_presence(agent, presence, away.filter(|why| !why.is_empty()));
         self.review_presence(now);
+    }
+
+    /// Notes and journals that an agent is away, or is not. A restarted desk has a new terminal, which
+    /// is not away.
+    pub(super) fn mark_away(&mut self, agent: AgentId, away: Option<&str>) {
+        let is_news = away.is_some() || self.team.member(agent).is_away();
+        self.team.set_away(agent, away.map(Into::into));
+        if is_news && agent != AgentId::TERMINAL {
+            let name = self.team.member(agent).name.clone();
+            self.journal(ConversationId::NONE, Record::Away(name, away.map(Into::into)));
+        }
+    }
+
+    /// After a restart: the agents who were away still are.
+    pub(super) fn restore_away(&mut self, away: &BTreeMap<Box<str>, Box<str>>) {
+        for (name, why) in away {
+            match self.team.find(name) {
+                Some(agent) => self.team.set_away(agent, Some(why.clone())),
+                // The agent was revoked meanwhile.
+                None => self.journal(ConversationId::NONE, Record::Away(name.clone(), None)),
+            }
+        }
     }
 
     /// If the last agent who can be given customers has become away or gone, tells all agents once,

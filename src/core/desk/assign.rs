@@ -122,7 +122,7 @@ impl Desk {
         self.unanswered = still;
         for id in late {
             let Some(agent) = self.conversations[id].owner() else { continue };
-            self.team.set_away(agent, Some("did not answer".into()));
+            self.mark_away(agent, Some("did not answer"));
             self.tell_presence(agent, Presence::Away, Some("did not answer"));
             self.release(id, now);
             self.review_presence(now);

@@ -22,6 +22,7 @@ impl Desk {
         let mut desk = Desk::new(id, options, now);
         let mut waiting = Vec::new();
         desk.conversations.skip_ordinals(restart.begun);
+        desk.restore_away(&restart.away);
         desk.restore_blocks(&restart.blocks, now);
         for story in &restart.stories {
             desk.recall(story, now);

@@ -114,6 +114,11 @@ impl Member {
         self.was_here
     }
 
+    /// Whether the agent has said that they are away.
+    pub(super) fn is_away(&self) -> bool {
+        self.away.is_some()
+    }
+
     /// What the agent said when they went away.
     pub(super) fn why_away(&self) -> Option<String> {
         self.away.as_deref().filter(|why| !why.is_empty()).map(str::to_owned)
@@ -194,8 +199,12 @@ impl Team {
     }
 
     /// Whether an agent who is not away has lost their terminal, and may be back within the grace.
+    /// The terminal that started the desk never comes back.
     pub(super) fn is_anybody_expected(&self) -> bool {
-        self.members().any(|(_, member)| member.missed_since.is_some() && member.away.is_none())
+        let is_expected = |(agent, member): (AgentId, &Member)| {
+            agent != AgentId::TERMINAL && member.missed_since.is_some() && member.away.is_none()
+        };
+        self.members().any(is_expected)
     }
 
     /// Whether an agent serves the customers of this department, or (`None`) those without one.

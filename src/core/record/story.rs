@@ -1,6 +1,7 @@
 //! The story of a conversation: its state after all its records ([`Story::apply`]). A restart
 //! continues from the story.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Blocked, Ending, Line, Offered, Offset, Owner, Record, Returning, What};
@@ -17,6 +18,8 @@ pub struct Restart {
     pub focus: Option<ConversationId>,
     /// At a desk: the customers whom it turns away.
     pub blocks: Vec<Blocked>,
+    /// At a desk: the agents who are away, with what each of them said.
+    pub away: BTreeMap<Box<str>, Box<str>>,
     /// The number of the conversation that was begun last; 0: none was begun.
     pub begun: u32,
 }
@@ -159,6 +162,7 @@ impl Story {
             | Record::Unsent(..)
             | Record::Blocked(_)
             | Record::Unblocked(_)
+            | Record::Away(..)
             | Record::Customer(_)
             | Record::Token(_)
             | Record::Withdrawn(_)

@@ -99,6 +99,12 @@ impl Found {
         Some(match (self.state?, self.reason.as_ref()) {
             _ if self.is_blocked => "closed, and the customer is blocked",
             (State::Closed, Some(Reason::Ended(EndReason::UserEnded))) => "closed by the customer",
+            // The sentence names the agent. An agent may be called 'desk', too.
+            (State::Closed, Some(Reason::Ended(EndReason::AdminClosed)))
+                if self.agent.is_some() =>
+            {
+                "closed"
+            }
             (State::Closed, Some(Reason::Ended(EndReason::AdminClosed))) => "closed by the desk",
             (State::Closed, Some(Reason::Ended(EndReason::Inactivity))) => {
                 "closed (no sign of life for 24 hours)"
@@ -143,6 +149,10 @@ mod tests {
             ended(State::Closed, Reason::Ended(EndReason::AdminClosed), true),
             "#3 Ann  2026-07-01 12:06  kim: closed, and the customer is blocked  [vip]  note: kim: \
              paid"
+        );
+        assert_eq!(
+            ended(State::Closed, Reason::Ended(EndReason::AdminClosed), false),
+            "#3 Ann  2026-07-01 12:06  kim: closed  [vip]  note: kim: paid"
         );
         assert_eq!(
             ended(State::Bot, Reason::Returned(Returned::HandedBack), false),

@@ -211,7 +211,7 @@ impl Session {
 
     /// The desk says the customer's position. In another state it has no meaning (docs/PROTOCOL.md,
     /// "ack, seen, position, ping").
-    fn positioned(&mut self, position: u32, is_unattended: bool, now: Now) -> bool {
+    fn positioned(&mut self, position: u32, is_unattended: Option<bool>, now: Now) -> bool {
         let Some(position) = NonZeroU32::new(position) else { return false };
         if self.state() == State::Queued {
             self.position.set(position, is_unattended);

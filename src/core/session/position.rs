@@ -51,8 +51,10 @@ impl Position {
         self.latest.is_unattended = self.shown.is_unattended;
     }
 
-    /// Notes what the desk has sent: the position, and whether all agents are away or gone.
-    pub(super) fn set(&mut self, position: NonZeroU32, is_unattended: bool) {
+    /// Notes what the desk has sent: the position, and whether all agents are away or gone, if the
+    /// desk knows it.
+    pub(super) fn set(&mut self, position: NonZeroU32, is_unattended: Option<bool>) {
+        let is_unattended = is_unattended.unwrap_or(self.latest.is_unattended);
         self.latest = Place { position: Some(position), is_unattended };
     }
 

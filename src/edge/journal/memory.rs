@@ -27,7 +27,7 @@ pub(super) struct Memory {
     /// How many entries and notes there are.
     count: u64,
     pub(super) customers: Customers,
-    pub(super) agents: Agents,
+    pub(super) agents: Box<Agents>,
 }
 
 #[derive(Default)]
@@ -158,6 +158,7 @@ impl Memory {
         let stories = self.order.iter().filter_map(|id| self.story(*id));
         Restart {
             blocks: self.agents.blocks.clone(),
+            away: self.agents.away.clone(),
             stories: stories.filter(|story| !story.is_over()).collect(),
             focus: self.focus,
             begun: self.order.len() as u32,

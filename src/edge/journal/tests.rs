@@ -1,5 +1,6 @@
 //! What both stores must do in the same way, and what the file must withstand.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -180,7 +181,12 @@ fn both_stores_return_the_story_of_their_records() {
         let unblocked = Record::Unblocked(ConversationId::NONE);
         journal.commit(vec![(ConversationId::NONE, unblocked)]).unwrap();
         let blocks = blocks[1..].to_vec();
-        let wanted = Restart { stories: told, focus: Some(OTHER), blocks, begun: 2 };
+        for (agent, why) in [("robin", Some("")), ("al", Some("at lunch")), ("robin", None)] {
+            let record = Record::Away(agent.into(), why.map(Into::into));
+            journal.commit(vec![(ConversationId::NONE, record)]).unwrap();
+        }
+        let away = BTreeMap::from([("al".into(), "at lunch".into())]);
+        let wanted = Restart { stories: told, focus: Some(OTHER), blocks, away, begun: 2 };
         let mut restart = journal.restart().unwrap();
         for (found, wanted) in restart.stories.iter_mut().zip(&wanted.stories) {
             set_times(found, wanted);

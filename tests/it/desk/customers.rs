@@ -302,3 +302,26 @@ fn a_customer_who_waits_reads_that_nobody_is_here_and_that_somebody_is_again() {
     let heard = cleo.events().iter().filter(|event| hears(false)(event)).count();
     assert_eq!(heard, 1);
 }
+
+#[test]
+fn after_a_restart_agents_who_were_away_still_are_and_customers_hear_nothing_new() {
+    let setup = Setup::new();
+    let mut desk = setup.admin(&["--no-terminal"]);
+    let mut robin = setup.agent("robin", &[]);
+    let mut cleo = setup.queued("Cleo");
+    let is_away = |event: &Value| event["presence"] == "away" && event["why"] == "at lunch";
+    let hears = |attended: bool| move |event: &Value| event["attended"] == attended;
+    robin.say("/away at lunch");
+    robin.until(is_away);
+    cleo.until(hears(false));
+    desk.kill();
+    let _desk = setup.admin(&["--no-terminal"]);
+    robin.until_told("notice", "attached to");
+    robin.until(is_away);
+    cleo.until(|event| event["link"] == "connected");
+    cleo.until(|event| event["position"] == 1);
+    robin.say("/here");
+    cleo.until(hears(true));
+    let heard = |attended| cleo.events().iter().filter(|event| hears(attended)(event)).count();
+    assert_eq!([heard(false), heard(true)], [1, 1]);
+}

@@ -171,12 +171,12 @@ fn a_lead_goes_on_watching_when_the_desk_is_back() {
     pat.sees("user Cleo: yes");
     kim.say("/watch 1");
     kim.until_told("notice", "you do not watch #1 Cleo any more");
-    // What is not watched any more is not watched after the next restart either.
+    // A conversation that kim stopped watching is not watched after the next restart either.
     desk.kill();
     let _desk = setup.admin(&[]);
     pat.until_rows(
         |rows| rows.iter().filter(|row| row.contains("you still watch #1 Cleo")).count() == 2,
-        "it is watched on",
+        "it is still watched",
     );
     kim.say("/agents");
     kim.until_told("notice", "pat, lead  here");

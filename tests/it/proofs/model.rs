@@ -112,11 +112,13 @@ impl World {
         }
     }
 
-    /// Brings all agents back.
+    /// Brings all agents back, who are not away any more.
     fn sit_down(&mut self) {
         self.seats = vec![SeatId::TERMINAL];
-        self.away.clear();
         self.seats.extend(["robin", "al"].iter().filter_map(|name| self.desk.sign_in(name)));
+        for seat in self.seats.clone() {
+            self.goes_away(seat, false);
+        }
         // The desk's own terminal serves all departments. A department can be without an agent only
         // if the terminal is away.
         if self.chance.below(8) == 0 {

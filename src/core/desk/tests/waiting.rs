@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::team::{outcomes, takes, team};
+use super::team::{options, outcomes, takes, team};
 use super::undo::news;
 use super::{after, id, joins, now, reports, says, sent};
-use crate::core::desk::{AGENT_GRACE, Act, Desk, Errand, OFFERED_FOR, SeatId, UNDO_WITHIN};
+use crate::core::desk::{
+    AGENT_GRACE, Act, Desk, Errand, OFFERED_FOR, Options, SeatId, UNDO_WITHIN,
+};
 use crate::core::outcome::Side;
 use crate::core::record::Ending;
 use crate::core::report::{AgentRefusal, EndingOutcome, Report, TransferOutcome};
@@ -136,7 +138,7 @@ fn a_note_is_kept_in_any_conversation_and_only_its_agent_passes_it_on_or_ends_it
 
 /// What customer `n` was sent of the queue since the last call: the position, and whether all
 /// agents are away or gone.
-fn places(desk: &mut Desk, n: u8) -> Vec<(u32, bool)> {
+fn places(desk: &mut Desk, n: u8) -> Vec<(u32, Option<bool>)> {
     let acts = desk.outcome().acts;
     let place = |(conn, message): (Conn, &Message)| match message {
         Message::Position { position, unattended } if conn == Conn(n.into()) => {
@@ -151,7 +153,7 @@ fn places(desk: &mut Desk, n: u8) -> Vec<(u32, bool)> {
 fn customers_hear_once_that_all_agents_are_away_and_once_that_one_is_here_again() {
     let (mut desk, [robin, al, kim]) = team();
     joins(&mut desk, 1);
-    assert_eq!(places(&mut desk, 1), [(1, false)]);
+    assert_eq!(places(&mut desk, 1), [(1, Some(false))]);
     let passes = |desk: &mut Desk, seconds| {
         desk.tick(after(Duration::from_secs(seconds)));
         places(desk, 1)
@@ -164,12 +166,32 @@ fn customers_hear_once_that_all_agents_are_away_and_once_that_one_is_here_again(
     desk.sign_out(kim, after(Duration::from_secs(3)));
     assert_eq!(passes(&mut desk, 3), []);
     let gone = 3 + AGENT_GRACE.as_secs();
-    assert_eq!(passes(&mut desk, gone), [(1, true)]);
+    assert_eq!(passes(&mut desk, gone), [(1, Some(true))]);
     desk.set_away(robin, Some("at lunch, still"), after(Duration::from_secs(gone + 2)));
     assert_eq!(passes(&mut desk, gone + 2), []);
     joins(&mut desk, 2);
-    assert_eq!(places(&mut desk, 2), [(2, true)], "also who comes now");
+    assert_eq!(places(&mut desk, 2), [(2, Some(true))], "also who comes now");
     desk.set_away(al, None, after(Duration::from_secs(gone + 4)));
     desk.tick(after(Duration::from_secs(gone + 4)));
-    assert_eq!(places(&mut desk, 2), [(2, false)]);
+    assert_eq!(places(&mut desk, 2), [(2, Some(false))]);
+}
+
+#[test]
+fn a_desk_that_was_just_started_says_that_agents_are_here_or_away_once_it_knows() {
+    let comes_at = |seconds: Option<u64>| {
+        let options = Options { has_terminal: false, ..options(&["robin"]) };
+        let mut desk = Desk::new(DeskId::new([1; 16]), options, now());
+        joins(&mut desk, 1);
+        let mut heard = places(&mut desk, 1);
+        for second in 0..=AGENT_GRACE.as_secs() {
+            if seconds == Some(second) {
+                desk.sign_in("robin").expect("an agent");
+            }
+            desk.tick(after(Duration::from_secs(second)));
+            heard.extend(places(&mut desk, 1));
+        }
+        heard
+    };
+    assert_eq!(comes_at(Some(5)), [(1, None), (1, Some(false))]);
+    assert_eq!(comes_at(None), [(1, None), (1, Some(true))]);
 }

@@ -173,7 +173,7 @@ fn a_changed_position_is_shown_at_most_once_a_second_and_the_last_one_always() {
         reports(&session.outcome()).filter_map(position).collect::<Vec<_>>()
     };
     let says = |session: &mut Session, position, at| {
-        assert!(session.received(CONN, Message::Position { position, unattended: false }, now(at)))
+        assert!(session.received(CONN, Message::Position { position, unattended: None }, now(at)))
     };
     says(&mut session, 3, 1);
     assert_eq!(told(&mut session), [3], "the first one at once");
@@ -187,7 +187,7 @@ fn a_changed_position_is_shown_at_most_once_a_second_and_the_last_one_always() {
     assert_eq!(session.deadline(), None, "the customer knows the position");
     says(&mut session, 1, 9);
     assert_eq!(told(&mut session), [1]);
-    assert!(!session.received(CONN, Message::Position { position: 0, unattended: false }, now(9)));
+    assert!(!session.received(CONN, Message::Position { position: 0, unattended: None }, now(9)));
 }
 
 #[test]
@@ -203,12 +203,12 @@ fn a_customer_who_waits_hears_once_that_nobody_is_there_also_if_the_connection_w
     let says = |session: &mut Session, conn, position, unattended, at| {
         assert!(session.received(conn, Message::Position { position, unattended }, now(at)))
     };
-    says(&mut session, CONN, 3, false, 1);
+    says(&mut session, CONN, 3, Some(false), 1);
     assert_eq!(told(&mut session), [(Some(3), None)]);
-    says(&mut session, CONN, 3, true, 3);
+    says(&mut session, CONN, 3, Some(true), 3);
     assert_eq!(told(&mut session), [(Some(3), Some(false))]);
     assert!(session.is_unattended());
-    says(&mut session, CONN, 3, true, 5);
+    says(&mut session, CONN, 3, Some(true), 5);
     assert_eq!(told(&mut session), []);
     session.disconnected(CONN, "closed", now(6));
     session.tick(now(7));
@@ -216,9 +216,13 @@ fn a_customer_who_waits_hears_once_that_nobody_is_there_also_if_the_connection_w
     session.connected(Conn(2), None, None);
     let welcome = Welcome { desk: DESK, received: 1, state: State::Queued, features: Vec::new() };
     assert!(session.received(Conn(2), Message::Welcome(welcome), now(8)));
-    says(&mut session, Conn(2), 2, true, 8);
+    // A desk that was just started does not know yet whether an agent is here.
+    says(&mut session, Conn(2), 2, None, 8);
     assert_eq!(told(&mut session), [(Some(2), None)]);
-    says(&mut session, Conn(2), 2, false, 10);
+    assert!(session.is_unattended());
+    says(&mut session, Conn(2), 2, Some(true), 9);
+    assert_eq!(told(&mut session), []);
+    says(&mut session, Conn(2), 2, Some(false), 10);
     assert_eq!(told(&mut session), [(Some(2), Some(true))]);
 }
 

@@ -1,9 +1,11 @@
 //! Reads what a desk keeps about its agents, and the customers whom they have blocked.
 
+use std::collections::BTreeMap;
+
 use rusqlite::OptionalExtension;
 
 use super::Disk;
-use super::write::{BY_ADDRESS, BY_IDENTITY};
+use super::write::{AWAY, BY_ADDRESS, BY_IDENTITY};
 use crate::core::record::{Blocked, BlockedBy};
 use crate::edge::journal::Fault;
 use crate::wire::{Address, ConversationId, Millis, SeatKey, SecretHash};
@@ -56,5 +58,13 @@ impl Disk {
             Ok(Blocked { conversation, ordinal, called: row.get(2)?, by, until })
         })?;
         blocks.collect()
+    }
+
+    pub(super) fn read_away(&self) -> rusqlite::Result<BTreeMap<Box<str>, Box<str>>> {
+        let sql = "SELECT substr(name, 1 + length(?1)), CAST(value AS TEXT) FROM meta
+                   WHERE substr(name, 1, length(?1)) = ?1";
+        let mut select = self.connection.prepare(sql)?;
+        let away = select.query_map([AWAY], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        away.collect()
     }
 }

@@ -168,6 +168,7 @@ impl Disk {
                 stories: self.read_with_owed(OPEN, None)?,
                 focus: focus.map(ConversationId::new),
                 blocks: self.read_blocks()?,
+                away: self.read_away()?,
                 begun: begun.unwrap_or(0),
             })
         };

@@ -20,6 +20,9 @@ pub(super) const BY_ADDRESS: &str = "address";
 /// The owner of a conversation that no agent has.
 pub(super) const NOBODY: &str = "";
 
+/// The name of the row that says why an agent is away begins like this; the agent's name follows.
+pub(super) const AWAY: &str = "away ";
+
 /// How a conversation is about to end.
 pub(super) const CLOSE: &str = "close";
 pub(super) const HAND_BACK: &str = "hand_back";
@@ -222,6 +225,7 @@ impl Writer<'_> {
             | Record::Unsent(..)
             | Record::Blocked(_)
             | Record::Unblocked(_)
+            | Record::Away(..)
             | Record::Forgotten => {}
         }
         Ok(None)
@@ -259,6 +263,13 @@ impl Writer<'_> {
             }
             Record::Unblocked(id) => {
                 self.run("DELETE FROM block WHERE conversation = ?", params![id.bytes()])
+            }
+            Record::Away(agent, Some(why)) => {
+                let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)";
+                self.run(sql, params![away(agent), why.as_bytes()])
+            }
+            Record::Away(agent, None) => {
+                self.run("DELETE FROM meta WHERE name = ?", params![away(agent)])
             }
             _ => Ok(()),
         }
@@ -298,6 +309,11 @@ impl Writer<'_> {
     pub(super) fn run(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
         self.connection.prepare_cached(sql)?.execute(values).map(drop)
     }
+}
+
+/// The name of the row that says why this agent is away.
+fn away(agent: &str) -> String {
+    format!("{AWAY}{agent}")
 }
 
 /// How a record changes whether a restart has to read its conversation.

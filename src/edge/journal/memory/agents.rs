@@ -1,6 +1,6 @@
 //! What a journal in memory keeps of a desk's agents.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::core::record::{Blocked, Record};
 use crate::wire::seat::UNSENT_MAX;
@@ -12,6 +12,7 @@ pub(in crate::edge::journal) struct Agents {
     taken: HashMap<SeatKey, u64>,
     unsent: HashMap<SeatKey, Vec<u64>>,
     pub(super) blocks: Vec<Blocked>,
+    pub(super) away: BTreeMap<Box<str>, Box<str>>,
 }
 
 impl Agents {
@@ -29,6 +30,8 @@ impl Agents {
                 self.blocks.push((**block).clone());
             }
             Record::Unblocked(id) => self.blocks.retain(|block| block.conversation != *id),
+            Record::Away(agent, Some(why)) => _ = self.away.insert(agent.clone(), why.clone()),
+            Record::Away(agent, None) => _ = self.away.remove(agent),
             _ => {}
         }
     }

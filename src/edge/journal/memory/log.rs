@@ -95,6 +95,7 @@ impl Log {
             | Record::Unsent(..)
             | Record::Blocked(_)
             | Record::Unblocked(_)
+            | Record::Away(..)
             | Record::Focus
             | Record::Customer(_)
             | Record::Token(_)
