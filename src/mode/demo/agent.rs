@@ -11,8 +11,9 @@ use super::{next_event, say, stage};
 use crate::edge::term;
 
 const WELCOME: &str = "\
-This is handoff's demo: a bot, a customer-care desk and you, all on this machine.
-Chat with the bot ('hello', 'buttons', 'a picture'), and then say: I want to talk to a human
+This is handoff's demo: a bot, a desk and you, all on this machine.
+Chat with the bot ('hello', 'buttons', 'a picture').
+Then say: I want to talk to a human
 /help shows the commands, Ctrl-D leaves.";
 
 /// The agent's first lines.
