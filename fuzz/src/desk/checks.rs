@@ -13,6 +13,10 @@ use super::{DESK, Edges, Wire, alive};
 
 impl Edges {
     pub(super) fn check_record(&mut self, id: ConversationId, record: &Record) {
+        if id == ConversationId::NONE {
+            assert!(matches!(record, Record::Away(..)), "{record:?} in no conversation");
+            return;
+        }
         let begun = |of: &ConversationId, record: &Record| match record {
             Record::Begun { secret, .. } if *of == id => Some(*secret),
             _ => None,
