@@ -43,7 +43,7 @@ pub const PATIENCE: Duration = Duration::from_secs(3);
 pub const BODY_MAX: usize = 1024 * 1024;
 /// The most lines that a handback tells the bot. If there are more, it tells the latest ones.
 pub const LINES_MAX: usize = 200;
-/// The most bytes of these lines, as JSON.
+/// The most bytes of the lines that a handback tells the bot, as JSON.
 pub const LINES_BYTES_MAX: usize = 256 * 1024;
 /// The most handbacks that run at the same time.
 const RETURNERS: usize = 4;

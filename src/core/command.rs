@@ -244,7 +244,7 @@ impl Admin {
 }
 
 impl Action {
-    /// Reads the rest of one of these commands, after its name and the customer's number.
+    /// Reads a command with this name; `rest` is what follows the name and the customer's number.
     fn parse(name: &str, rest: &str) -> Result<Action, String> {
         let text = (!rest.is_empty()).then(|| rest.to_owned());
         match name {

@@ -1,7 +1,7 @@
 //! When the desk calls an agent: soon after a customer needs one, and again until no customer does.
 //!
-//! Many customers who come at once cause one call, and so do all customers whom a restart finds. A
-//! customer who is accepted, answered or gone before the call is due causes none.
+//! Many customers who come at once cause one call, and so do all customers whom a restart finds. If
+//! the customer is accepted, answered or gone before the call is due, no agent is called.
 
 use std::time::{Duration, Instant};
 

@@ -169,6 +169,15 @@ fn new_code(setup: &Setup, agent: &str) -> String {
     fs::read_to_string(setup.add_agent(agent, &[])).expect("the code")
 }
 
+/// The desk dies, and the terminal, which now has this prompt, keeps the line for it.
+#[track_caller]
+fn types_without(desk: &mut Handoff, terminal: &mut Terminal, prompt: &str, line: &str) {
+    desk.kill();
+    terminal.prompts(prompt);
+    terminal.press(&format!("{line}\r"));
+    terminal.sees(&format!("kept, and sent when the desk is back: {line}"));
+}
+
 fn revoke(setup: &Setup, agent: &str) {
     let mut revoke = Handoff::start(&["agent", "revoke", agent, "--state", setup.state()]);
     assert_eq!(revoke.exit_code(), 0);
@@ -181,10 +190,7 @@ fn an_agent_who_is_added_again_enters_the_new_code_and_keeps_unsent_lines() {
     let mut robin = setup.agent_at_a_terminal("robin", 120);
     let mut bob = setup.queued("Bob");
     robin.sees("Hey! Bob wants to talk to you");
-    desk.kill();
-    robin.prompts("not attached> ");
-    robin.press("/accept 1\r");
-    robin.sees("kept, and sent when the desk is back: /accept 1");
+    types_without(&mut desk, &mut robin, "not attached> ", "/accept 1");
     robin.program.kill();
     revoke(&setup, "robin");
     let code = new_code(&setup, "robin");
@@ -219,10 +225,7 @@ fn an_agents_unsent_line_is_not_sent_by_the_next_agent_at_the_same_terminal() {
     let mut bob = setup.queued("Bob");
     robin.press("/accept 1\r");
     robin.prompts("#1 Bob> ");
-    desk.kill();
-    robin.prompts("not attached, #1 Bob> ");
-    robin.press("it is robin\r");
-    robin.sees("kept, and sent when the desk is back: it is robin");
+    types_without(&mut desk, &mut robin, "not attached, #1 Bob> ", "it is robin");
     robin.program.kill();
     revoke(&setup, "robin");
     let (al, phone) = (new_code(&setup, "al"), setup.add_agent("al", &[]));

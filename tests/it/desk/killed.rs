@@ -97,10 +97,7 @@ fn a_killed_terminal_sends_its_unsent_lines_once_at_its_next_start() {
     let (mut desk, [mut robin, _al], mut cleo) = robin_has_cleo(&setup, &[]);
     robin.say("first");
     cleo.until_text("first");
-    desk.kill();
-    robin.until_told("notice", "not attached");
-    robin.say("typed without a desk");
-    until_kept(&setup, "robin");
+    robin_types_without(&mut desk, &setup, &mut robin, "typed without a desk");
     robin.kill();
     let _desk = setup.admin(&[]);
     let mut robin = setup.attach("robin", None, &[]);
@@ -118,10 +115,7 @@ fn a_scripts_line_for_nobody_does_not_block_its_later_lines_also_after_a_restart
     let (mut desk, [mut robin, _al], mut cleo) = robin_has_cleo(&setup, &[]);
     cleo.say("/end");
     robin.until_state("closed");
-    desk.kill();
-    robin.until_told("notice", "not attached");
-    robin.say("typed for nobody");
-    until_kept(&setup, "robin");
+    robin_types_without(&mut desk, &setup, &mut robin, "typed for nobody");
     let _desk = setup.admin(&[]);
     robin.until_told("error", "not delivered, no customer gets your lines: typed for nobody");
     robin.say("/handback");
@@ -190,6 +184,15 @@ fn a_terminal_that_died_before_it_learned_of_an_unsent_line_reports_it_at_its_ne
 fn terminal(setup: &Setup, agent: &str) -> PathBuf {
     let desk = setup.desk.replace(':', "_");
     Path::new(setup.state()).join("attach").join(agent).join(desk)
+}
+
+/// The desk dies, and robin's terminal keeps what robin types then.
+#[track_caller]
+fn robin_types_without(desk: &mut Handoff, setup: &Setup, robin: &mut Handoff, line: &str) {
+    desk.kill();
+    robin.until_told("notice", "not attached");
+    robin.say(line);
+    until_kept(setup, "robin");
 }
 
 /// Waits until an agent's terminal keeps a line for its desk.
