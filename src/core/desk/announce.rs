@@ -123,13 +123,11 @@ impl Desk {
         if self.turn_away(id, is_shown, now) {
             return;
         }
-        let group = self.group(id);
         // A customer who had an agent stands before all others, perhaps already.
-        match self.is_requeued(id) {
-            true if self.queue.has(id) => self.queue.set_group(id, group),
-            true => self.queue.push_front(id, group),
-            false => self.queue.push(id, group),
-        }
+        let group = match self.is_requeued(id) {
+            true => self.enqueue_first(id),
+            false => self.enqueue(id),
+        };
         self.team.lose(id);
         self.tell_state_and_withheld(id);
         let conversation = &self.conversations[id];
@@ -183,8 +181,7 @@ impl Desk {
         let Some(owner) = owner.filter(|owner| self.team.is_expected(*owner)) else {
             self.own(id, None);
             self.forget_hold(id, false);
-            let group = self.group(id);
-            self.queue.push_front(id, group);
+            let group = self.enqueue_first(id);
             self.note_waiting(group, now);
             self.tell_state_and_withheld(id);
             return self.requeue(id, now);

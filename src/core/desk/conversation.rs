@@ -66,6 +66,8 @@ pub(super) struct Conversation {
     /// The customer of a gateway has left its pages. The desk still sends everything for them over
     /// the connection.
     pub(super) has_left_page: bool,
+    /// Since when the customer has not been connected; `None` while they are.
+    pub(super) absent_since: Option<Instant>,
     pub(super) link_notices: LinkNotices,
     /// Whether the customer types, and when the desk last told the customer that the agent types.
     pub(super) typing: Typing,
@@ -123,6 +125,7 @@ impl Conversation {
             is_turned_away: false,
             connection: None,
             has_left_page: false,
+            absent_since: None,
             link_notices: LinkNotices::new(now),
             typing: Typing::default(),
             owner: Some(AgentId::TERMINAL),
@@ -162,6 +165,7 @@ impl Conversation {
             taken_lines: story.owed.lines(),
             idle: Idle { before: story.idle, since: now.clock, noted: story.idle },
             is_asleep: story.idle >= LIFETIME,
+            absent_since: Some(now.clock),
             ..Conversation::new(story.secret, now)
         };
         for line in &story.controls {

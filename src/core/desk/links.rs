@@ -138,7 +138,7 @@ impl Desk {
             return self.note_link(id, Some(LEFT_PAGE));
         }
         self.note_link(id, None);
-        self.queue.count_again(id);
+        self.end_absence(id);
         let conversation = &self.conversations[id];
         let is_waiting = conversation.backlog.announced() == Phase::Queued
             && conversation.controls.pending().is_none();
@@ -164,7 +164,7 @@ impl Desk {
     /// Shows agents the present state of the links that have changed.
     pub(super) fn tell_links(&mut self, now: Now) {
         for id in self.changed_links.take() {
-            self.watch(id, now);
+            self.note_absence(id, now);
             let Some(conversation) = self.conversations.get_mut(id) else { continue };
             let is_live = conversation.is_live();
             // The link of a customer who has left the page counts as lost only while the customer

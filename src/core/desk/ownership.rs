@@ -112,8 +112,7 @@ impl Desk {
                 self.note_lines(agent, id, self.conversations[id].owed().lines(), now);
             }
             None => {
-                let group = self.group(id);
-                self.queue.push_front(id, group);
+                let group = self.enqueue_first(id);
                 self.note_waiting(group, now);
             }
         }

@@ -14,7 +14,6 @@ use crate::core::outcome::Act;
 use crate::wire::{ConversationId, Message};
 
 use super::Desk;
-use super::controls::Phase;
 use super::groups::GroupId;
 
 /// The desk sends changed positions this often at most (docs/PROTOCOL.md, "ack, seen, position,
@@ -67,13 +66,13 @@ impl Queue {
     }
 
     /// A customer begins to wait, after all others.
-    pub(super) fn push(&mut self, id: ConversationId, group: GroupId) {
+    fn push(&mut self, id: ConversationId, group: GroupId) {
         self.customers.push_back(Waiting { id, group, told: 0 });
         *self.count_in(group) += 1;
     }
 
     /// A customer who had an agent waits again, before all others.
-    pub(super) fn push_front(&mut self, id: ConversationId, group: GroupId) {
+    fn push_front(&mut self, id: ConversationId, group: GroupId) {
         self.customers.push_front(Waiting { id, group, told: 0 });
         *self.count_in(group) += 1;
         self.note_moved(0);
@@ -90,7 +89,7 @@ impl Queue {
     }
 
     /// Moves this customer to another group.
-    pub(super) fn set_group(&mut self, id: ConversationId, group: GroupId) {
+    fn set_group(&mut self, id: ConversationId, group: GroupId) {
         let Some(at) = self.index_of(id) else { return };
         let former = std::mem::replace(&mut self.customers[at].group, group);
         *self.count_in(former) -= 1;
@@ -215,10 +214,11 @@ impl Queue {
         self.note_moved(0);
     }
 
-    /// A queued customer is no longer connected: they count for another [`COUNTED_WITHOUT_LINK`].
-    fn begin_absence(&mut self, id: ConversationId, now: Now) {
+    /// A queued customer has not been connected `since` then: they stop to count
+    /// [`COUNTED_WITHOUT_LINK`] after it.
+    fn begin_absence(&mut self, id: ConversationId, since: Instant) {
         if let Entry::Vacant(free) = self.count_ends.entry(id) {
-            let until = *free.insert(now.clock + COUNTED_WITHOUT_LINK);
+            let until = *free.insert(since + COUNTED_WITHOUT_LINK);
             self.upcoming_ends.insert((until, id));
         }
     }
@@ -243,7 +243,7 @@ impl Queue {
     }
 
     /// A customer is connected again. If they are queued, they count again at their old place.
-    pub(super) fn count_again(&mut self, id: ConversationId) {
+    fn count_again(&mut self, id: ConversationId) {
         let Some(until) = self.count_ends.remove(&id) else { return };
         self.upcoming_ends.remove(&(until, id));
         if self.uncounted_customers.remove(&id)
@@ -270,6 +270,53 @@ impl Queue {
 }
 
 impl Desk {
+    /// A customer begins to wait, after all others. Returns their group.
+    pub(super) fn enqueue(&mut self, id: ConversationId) -> GroupId {
+        let group = self.group(id);
+        self.queue.push(id, group);
+        self.count_absence(id);
+        group
+    }
+
+    /// A customer who had an agent waits before all others. One who waits already keeps their
+    /// place. Returns their group.
+    pub(super) fn enqueue_first(&mut self, id: ConversationId) -> GroupId {
+        let group = self.group(id);
+        if self.queue.has(id) {
+            self.queue.set_group(id, group);
+        } else {
+            self.queue.push_front(id, group);
+            self.count_absence(id);
+        }
+        group
+    }
+
+    /// Notes since when this customer has not been connected, if they are not.
+    pub(super) fn note_absence(&mut self, id: ConversationId, now: Now) {
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        if !conversation.is_connected() {
+            conversation.absent_since.get_or_insert(now.clock);
+            self.count_absence(id);
+        }
+    }
+
+    /// This customer is connected again.
+    pub(super) fn end_absence(&mut self, id: ConversationId) {
+        if let Some(conversation) = self.conversations.get_mut(id) {
+            conversation.absent_since = None;
+        }
+        self.queue.count_again(id);
+    }
+
+    /// If this customer waits and is not connected, they soon stop to count.
+    fn count_absence(&mut self, id: ConversationId) {
+        if let Some(since) = self.conversations[id].absent_since
+            && self.queue.has(id)
+        {
+            self.queue.begin_absence(id, since);
+        }
+    }
+
     /// Sends a queued customer their position.
     pub(super) fn send_position(&mut self, id: ConversationId) {
         if let Some(position) = self.queue.tell_position(id) {
@@ -281,18 +328,6 @@ impl Desk {
     pub(super) fn send_moved_positions(&mut self, now: Now) {
         for (id, position) in self.queue.take_moved(now) {
             self.send_position_at(id, position);
-        }
-    }
-
-    /// Checks whether a queued customer has lost their connection.
-    pub(super) fn watch(&mut self, id: ConversationId, now: Now) {
-        let Some(conversation) = self.conversations.get(id) else { return };
-        let is_queued = conversation.backlog.announced() == Phase::Queued;
-        if (is_queued || conversation.is_unowned())
-            && !conversation.is_asleep()
-            && !conversation.is_connected()
-        {
-            self.queue.begin_absence(id, now);
         }
     }
 

@@ -42,9 +42,7 @@ impl Desk {
         desk.forget();
         waiting.sort_unstable();
         for (_, id) in waiting {
-            let group = desk.group(id);
-            desk.queue.push(id, group);
-            desk.watch(id, now);
+            desk.enqueue(id);
         }
         let is_own = |id: &ConversationId| {
             desk.conversations.get(*id).is_some_and(|it| it.is_owned_by(AgentId::TERMINAL))

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::team::{options, ours, outcomes, takes, team};
-use super::{after, id, joins, now, reports, says};
-use crate::core::desk::{Act, Desk, Errand, OFFERED_FOR, Options};
+use super::{after, id, joins, now, positions, reports, says};
+use crate::core::desk::{Act, Desk, Errand, OFFERED_FOR, Options, POSITION_PERIOD};
 use crate::core::outcome::Side;
 use crate::core::report::{Presence, Report, TransferOutcome};
 use crate::wire::{Author, Body, Conn, DeskId, EndReason, Said};
@@ -32,6 +32,20 @@ fn customers_of_an_agent_who_is_gone_wait_before_all_others_and_are_taken_withou
     let unanswered = desk.list(al, now())[0].to_string();
     assert!(unanswered.contains("1 new"), "the next agent reads the unanswered line: {unanswered}");
     assert_eq!(desk.say(al, "hello", now()), Ok(()));
+}
+
+#[test]
+fn a_customer_who_hung_up_on_an_agent_who_is_gone_does_not_count_in_the_queue() {
+    let (mut desk, [robin, ..]) = team();
+    takes(&mut desk, robin, 1);
+    desk.disconnected(Conn(1), "cut");
+    desk.sign_out(robin, now());
+    desk.tick(now());
+    joins(&mut desk, 2);
+    desk.tick(after(desk.options.agent_grace));
+    assert_eq!(desk.waiting(), ["#1 Customer 0101", "#2 Customer 0202"]);
+    desk.tick(after(desk.options.agent_grace + POSITION_PERIOD));
+    assert_eq!(positions(&mut desk).last(), Some(&(2, 1)));
 }
 
 #[test]
