@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{after, id, joins, now, reports, says, sent, settle, story};
+use super::{after, greets, hello, id, joins, now, reports, says, sent, settle, story};
 use crate::core::agent::{Agent, Agents};
 use crate::core::desk::{Act, Assign, Desk, Errand, Former, OFFERED_FOR, Options, SeatId};
 use crate::core::outcome::Side;
@@ -65,6 +65,19 @@ fn of_two_accepts_one_wins_and_the_other_agent_reads_who_has_the_customer() {
     assert_eq!(desk.switch(al, 1), Err(taken));
     assert!(desk.is_talking(robin) && !desk.is_talking(al));
     assert!(matches!(desk.say(al, "hi", now()), Err(AgentRefusal::NoFocus(_))));
+}
+
+#[test]
+fn a_customer_whom_another_agent_accepts_within_a_backlog_leaves_the_former_agents_screen() {
+    let (mut desk, [robin, al, _]) = team();
+    takes(&mut desk, robin, 1);
+    assert_eq!(desk.focus(robin), Some(id(1)));
+    greets(&mut desk, Hello { newest: 4, ..hello(1) }, 101, 1, now());
+    let entry = |number, body| Message::Entry(Entry { number, at: 0, body });
+    desk.received(Conn(101), entry(3, Body::Requested(Request::default())), now());
+    assert_eq!(desk.accept(al, Some(1), now()), Ok(id(1)));
+    desk.received(Conn(101), entry(4, Body::Accepted { of: ours(2) }), now());
+    assert_eq!((desk.focus(robin), desk.focus(al)), (None, Some(id(1))));
 }
 
 #[test]
