@@ -125,8 +125,8 @@ impl Desk {
         }
         // A customer who had an agent stands before all others, perhaps already.
         let group = match self.is_requeued(id) {
-            true => self.enqueue_first(id),
-            false => self.enqueue(id),
+            true => self.enqueue_first(id, now),
+            false => self.enqueue(id, now),
         };
         self.team.lose(id);
         self.tell_state_and_withheld(id);
@@ -181,7 +181,7 @@ impl Desk {
         let Some(owner) = owner.filter(|owner| self.team.is_expected(*owner)) else {
             self.own(id, None);
             self.forget_hold(id, false);
-            let group = self.enqueue_first(id);
+            let group = self.enqueue_first(id, now);
             self.note_waiting(group, now);
             self.tell_state_and_withheld(id);
             return self.requeue(id, now);

@@ -112,7 +112,7 @@ impl Desk {
                 self.note_lines(agent, id, self.conversations[id].owed().lines(), now);
             }
             None => {
-                let group = self.enqueue_first(id);
+                let group = self.enqueue_first(id, now);
                 self.note_waiting(group, now);
             }
         }

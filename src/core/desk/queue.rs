@@ -271,22 +271,22 @@ impl Queue {
 
 impl Desk {
     /// A customer begins to wait, after all others. Returns their group.
-    pub(super) fn enqueue(&mut self, id: ConversationId) -> GroupId {
+    pub(super) fn enqueue(&mut self, id: ConversationId, now: Now) -> GroupId {
         let group = self.group(id);
         self.queue.push(id, group);
-        self.count_absence(id);
+        self.count_absence(id, now);
         group
     }
 
     /// A customer who had an agent waits before all others. One who waits already keeps their
     /// place. Returns their group.
-    pub(super) fn enqueue_first(&mut self, id: ConversationId) -> GroupId {
+    pub(super) fn enqueue_first(&mut self, id: ConversationId, now: Now) -> GroupId {
         let group = self.group(id);
         if self.queue.has(id) {
             self.queue.set_group(id, group);
         } else {
             self.queue.push_front(id, group);
-            self.count_absence(id);
+            self.count_absence(id, now);
         }
         group
     }
@@ -296,7 +296,7 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         if !conversation.is_connected() {
             conversation.absent_since.get_or_insert(now.clock);
-            self.count_absence(id);
+            self.count_absence(id, now);
         }
     }
 
@@ -308,12 +308,13 @@ impl Desk {
         self.queue.count_again(id);
     }
 
-    /// If this customer waits and is not connected, they soon stop to count.
-    fn count_absence(&mut self, id: ConversationId) {
+    /// If this customer waits and is not connected, they stop to count when it is time.
+    fn count_absence(&mut self, id: ConversationId, now: Now) {
         if let Some(since) = self.conversations[id].absent_since
             && self.queue.has(id)
         {
             self.queue.begin_absence(id, since);
+            self.queue.stop_counting(now);
         }
     }
 

@@ -42,7 +42,7 @@ impl Desk {
         desk.forget();
         waiting.sort_unstable();
         for (_, id) in waiting {
-            desk.enqueue(id);
+            desk.enqueue(id, now);
         }
         let is_own = |id: &ConversationId| {
             desk.conversations.get(*id).is_some_and(|it| it.is_owned_by(AgentId::TERMINAL))

@@ -218,7 +218,7 @@ fn user_state(
             "you ended the conversation".into()
         }
         (State::Closed, Some(Reason::Ended(EndReason::AdminClosed))) => {
-            "the agent closed the conversation".into()
+            "customer care closed the conversation".into()
         }
         (State::Closed, Some(Reason::Ended(EndReason::Inactivity))) => {
             "the conversation is closed: nothing was said for 24 hours".into()

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::team::{options, ours, outcomes, takes, team};
 use super::{after, id, joins, now, positions, reports, says};
-use crate::core::desk::{Act, Desk, Errand, OFFERED_FOR, Options, POSITION_PERIOD};
+use crate::core::desk::{
+    Act, COUNTED_WITHOUT_LINK, Desk, Errand, OFFERED_FOR, Options, POSITION_PERIOD,
+};
 use crate::core::outcome::Side;
 use crate::core::report::{Presence, Report, TransferOutcome};
 use crate::wire::{Author, Body, Conn, DeskId, EndReason, Said};
@@ -45,6 +47,18 @@ fn a_customer_who_hung_up_on_an_agent_who_is_gone_does_not_count_in_the_queue() 
     desk.tick(after(desk.options.agent_grace));
     assert_eq!(desk.waiting(), ["#1 Customer 0101", "#2 Customer 0202"]);
     desk.tick(after(desk.options.agent_grace + POSITION_PERIOD));
+    assert_eq!(positions(&mut desk).last(), Some(&(2, 1)));
+}
+
+#[test]
+fn a_customer_who_hung_up_long_ago_never_counts_when_their_agent_gives_them_back() {
+    let (mut desk, [robin, ..]) = team();
+    takes(&mut desk, robin, 1);
+    desk.disconnected(Conn(1), "cut");
+    desk.tick(now());
+    let later = after(COUNTED_WITHOUT_LINK);
+    assert_eq!(desk.transfer(robin, None, "queue", Some("please"), later), Ok(()));
+    joins(&mut desk, 2);
     assert_eq!(positions(&mut desk).last(), Some(&(2, 1)));
 }
 
