@@ -35,7 +35,45 @@ const FRAME: f64 = 16.0;
 pub(crate) fn measure(extent: &Extent) -> Result<Vec<Row>, Broken> {
     let mut rows = Measured::new(extent, Kind::Person)?.rows();
     rows.extend(Measured::new(extent, Kind::Program)?.rows());
+    rows.push(bare_echo(extent)?);
     Ok(rows)
+}
+
+/// What signs of life cost alone: an echo gets as many as an idle desk, and sends them back.
+fn bare_echo(extent: &Extent) -> Result<Row, Broken> {
+    let echo = Server::start(What::Echo)?;
+    let life = Life::begin(Vec::new());
+    for _ in 0..TALKING + WAITING {
+        life.add(Customer::open(&echo)?)?;
+    }
+    let mut idle = Sample::default();
+    for _ in 0..extent.rounds {
+        let [share] = idle_shares(|| Ok([cpu_of(echo.pid())?]))?;
+        idle.add(100.0 * share);
+    }
+    life.check()?;
+    Ok(percent("3,000 signs of life in 10 s, to a bare echo and back".into(), None, &idle))
+}
+
+/// Waits while nobody does anything. Returns the shares of a CPU that this took, by the CPU times so
+/// far in seconds.
+fn idle_shares<const N: usize>(
+    cpu: impl Fn() -> Result<[f64; N], Broken>,
+) -> Result<[f64; N], Broken> {
+    let (before, since) = (cpu()?, Instant::now());
+    thread::sleep(IDLE_FOR);
+    let (after, took) = (cpu()?, since.elapsed().as_secs_f64());
+    Ok(std::array::from_fn(|at| (after[at] - before[at]) / took))
+}
+
+fn percent(measure: String, goal: Option<f64>, sample: &Sample) -> Row {
+    Row {
+        measure,
+        goal: goal.map(|goal| format!("<= {goal:.1} % of a CPU")).unwrap_or_default(),
+        measured: format!("{:.2} % ({})", sample.median(), sample.spread(2)),
+        scale: String::new(),
+        reached: goal.map(|goal| sample.median() <= goal),
+    }
 }
 
 /// Times of one desk, in milliseconds.
@@ -98,7 +136,7 @@ impl Measured {
         teams[1].talk(count, &mut self.busy)?;
         teams[1].life.talk(0);
         teams.iter_mut().try_for_each(|team| team.customer.ping())?;
-        let (desk, seats) = teams[1].idle()?;
+        let [desk, seats] = teams[1].idle()?;
         self.idle.add(100.0 * desk);
         self.terminals.add(100.0 * seats / AGENTS as f64);
         teams.iter_mut().try_for_each(|team| team.customer.ping())
@@ -118,8 +156,8 @@ impl Measured {
             rows.push(self.quick("a key to its letter on the screen, p99", &self.busy.keys));
         }
         let idle = "20 agents, 500 talk, 2,500 wait, nobody says anything: the desk";
-        rows.push(self.percent(idle, Some(0.5), &self.idle));
-        rows.push(self.percent("the same: each terminal", None, &self.terminals));
+        rows.push(percent(self.of(idle), Some(0.5), &self.idle));
+        rows.push(percent(self.of("the same: each terminal"), None, &self.terminals));
         rows.push(Row {
             measure: self.of("20 more seats: RSS"),
             goal: "<= 1.0 MiB".into(),
@@ -155,16 +193,6 @@ impl Measured {
             measured: format!("{p99:.2} ms"),
             scale: format!("p50 {p50:.2} ms, {BUSY} lines and answers a second meanwhile"),
             reached: Some(p99 <= FRAME),
-        }
-    }
-
-    fn percent(&self, what: &str, goal: Option<f64>, sample: &Sample) -> Row {
-        Row {
-            measure: self.of(what),
-            goal: goal.map(|goal| format!("<= {goal:.1} % of a CPU")).unwrap_or_default(),
-            measured: format!("{:.2} % ({})", sample.median(), sample.spread(2)),
-            scale: String::new(),
-            reached: goal.map(|goal| sample.median() <= goal),
         }
     }
 }
@@ -266,15 +294,11 @@ impl Team {
         Ok(())
     }
 
-    /// Waits while nobody does anything. Returns the share of a CPU that the desk takes, and the
-    /// share of all terminals.
-    fn idle(&self) -> Result<(f64, f64), Broken> {
+    /// The share of a CPU that the desk takes while nobody does anything, and the share of all
+    /// terminals.
+    fn idle(&self) -> Result<[f64; 2], Broken> {
         let seats = || self.seats.iter().map(Seat::cpu).sum::<Result<f64, Broken>>();
-        let (desk, terminals) = (cpu_of(self.desk.pid())?, seats()?);
-        let since = Instant::now();
-        thread::sleep(IDLE_FOR);
-        let took = since.elapsed().as_secs_f64();
-        Ok(((cpu_of(self.desk.pid())? - desk) / took, (seats()? - terminals) / took))
+        idle_shares(|| Ok([cpu_of(self.desk.pid())?, seats()?]))
     }
 
     /// The memory that the desk takes for one more seat of each agent, in MiB.
