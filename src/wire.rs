@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 pub use custom::Custom;
-pub use decode::{Decoder, Frames, WireError};
+pub use decode::{Decoder, Frame, Frames, WireError};
 pub use gateway::{Gateway, Identity, Page, Token};
 pub use ids::{Address, AddressKey, Conn, ConversationId, DeskId, SeatKey, Secret, SecretHash};
 pub use said::{Author, Button, Said};

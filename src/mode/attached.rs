@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::report::{News, Report, Told};
+use crate::core::report::{CustomerNews, News, Report, Told};
 use crate::edge::term::{self, Tone};
 use crate::net::{Dialect, Keepalive};
 use crate::wire::seat::{AGENTS, SeatFact, SeatMessage};
@@ -42,19 +42,22 @@ pub(super) fn fact_of(report: Report, is_json: bool) -> Option<SeatFact> {
     })
 }
 
-/// The report in a fact. `None` if the terminal cannot read it.
-pub(super) fn report_of(fact: SeatFact) -> Option<Report> {
-    Some(match fact {
+/// The report in a fact. Of a fact that only a later version can read, the report says so.
+pub(super) fn report_of(fact: SeatFact) -> Report {
+    let unknown = || Report::Notice { text: CustomerNews::UnknownEntry.to_string() };
+    match fact {
         SeatFact::Event(event) => Report::Event(event),
-        SeatFact::Message(message) => {
-            let message = serde_json::from_str(message.as_str()).ok()?;
-            let Message { told, ordinal, elsewhere, own } = message;
-            Report::Message(Told { ordinal, elsewhere, own, ..told })
-        }
+        SeatFact::Message(message) => match serde_json::from_str(message.as_str()) {
+            Ok(Message { told, ordinal, elsewhere, own }) => {
+                Report::Message(Told { ordinal, elsewhere, own, ..told })
+            }
+            Err(_) => unknown(),
+        },
         SeatFact::Notice(text) => Report::Notice { text },
         SeatFact::Call(text) => Report::Call { text: News::Sentence(text) },
         SeatFact::Error(text) => Report::Error { text },
-    })
+        SeatFact::Unknown => unknown(),
+    }
 }
 
 fn json(report: &impl Serialize) -> Custom {

@@ -290,13 +290,7 @@ fn decode_later(body: &[u8]) -> Option<Result<Option<Message>, WireError>> {
     ];
     let OneKey(kind, content) = serde_json::from_slice::<OneKey<Value>>(body).ok()?;
     if !KNOWN.contains(&kind.as_str()) {
-        // An unknown message is ignored, unless its value has `"must":true`.
-        let must = content.get("must") == Some(&Value::Bool(true));
-        return Some(if must {
-            Err(WireError::Unknown(kind.chars().take(64).collect()))
-        } else {
-            Ok(None)
-        });
+        return Some(ignored(&kind, &content));
     }
     if kind != "entry" {
         return None;
@@ -311,6 +305,15 @@ fn decode_later(body: &[u8]) -> Option<Result<Option<Message>, WireError>> {
     Some(Ok(Some(Message::Entry(Entry { number, at, body }))))
 }
 
+/// What a message of an unknown kind becomes: it is ignored (`None`), unless its value has
+/// `"must":true` (docs/PROTOCOL.md, "Later versions").
+pub(super) fn ignored<M>(kind: &str, content: &Value) -> Result<Option<M>, WireError> {
+    match content.get("must") {
+        Some(Value::Bool(true)) => Err(WireError::Unknown(kind.chars().take(64).collect())),
+        _ => Ok(None),
+    }
+}
+
 /// An entry with an unknown body.
 #[derive(serde::Deserialize)]
 struct LaterEntry {
@@ -321,7 +324,7 @@ struct LaterEntry {
 
 /// An object with exactly one key. A second key is an error, also if it is the same key again
 /// (docs/PROTOCOL.md, "Frames").
-struct OneKey<T>(String, T);
+pub(super) struct OneKey<T>(pub(super) String, pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneKey<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<OneKey<T>, D::Error> {

@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::decode::{Frame, nesting};
+use super::decode::{Frame, OneKey, ignored, nesting};
 use super::{
     Code, ConversationId, Custom, DeskId, NAME_MAX, NESTING_MAX, SeatKey, Secret, TEXT_MAX,
     WireError,
@@ -207,6 +208,9 @@ pub enum SeatFact {
     Call(String),
     /// A fault.
     Error(String),
+    /// A kind of fact that a later version has. Nobody sends it.
+    #[serde(skip)]
+    Unknown,
 }
 
 impl Frame for SeatMessage {
@@ -214,8 +218,14 @@ impl Frame for SeatMessage {
         if nesting(body) > NESTING_MAX {
             return Err(WireError::OverLimit("a frame whose nesting is"));
         }
-        let message: SeatMessage = serde_json::from_slice(body)
-            .map_err(|error| WireError::Json(error.to_string().chars().take(200).collect()))?;
+        let message = match serde_json::from_slice(body) {
+            Ok(message) => message,
+            Err(error) => match decode_later(body) {
+                Some(Ok(Some(later))) => later,
+                Some(ignored_or_refused) => return ignored_or_refused,
+                None => return Err(WireError::Json(error.to_string().chars().take(200).collect())),
+            },
+        };
         let fits = match &message {
             SeatMessage::SignIn(sign_in) => {
                 sign_in.shown.len() <= SHOWN_MAX && sign_in.watched.len() <= WATCHED_MAX
@@ -230,10 +240,62 @@ impl Frame for SeatMessage {
     }
 }
 
+/// Reads what a later version may send: an unknown message, or a fact of an unknown kind. `None` if
+/// the frame is neither. Rules: docs/PROTOCOL.md, "Later versions".
+fn decode_later(body: &[u8]) -> Option<Result<Option<SeatMessage>, WireError>> {
+    const KNOWN: [&str; 21] = [
+        "sign_in",
+        "signed_in",
+        "bye",
+        "line",
+        "end",
+        "typing",
+        "list_rows",
+        "enter",
+        "complete",
+        "shown",
+        "taken",
+        "refused",
+        "fact",
+        "upto",
+        "view",
+        "list",
+        "completed",
+        "insert",
+        "ring",
+        "over",
+        "ping",
+    ];
+    const KNOWN_FACTS: [&str; 5] = ["event", "message", "notice", "call", "error"];
+    let OneKey(kind, content) = serde_json::from_slice::<OneKey<Value>>(body).ok()?;
+    if !KNOWN.contains(&kind.as_str()) {
+        return Some(ignored(&kind, &content));
+    }
+    let OneKey(kind, OneKey(fact, _)) =
+        serde_json::from_slice::<OneKey<OneKey<Value>>>(body).ok()?;
+    let is_later = kind == "fact" && !KNOWN_FACTS.contains(&fact.as_str());
+    is_later.then_some(Ok(Some(SeatMessage::Fact(SeatFact::Unknown))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::wire::{FRAME_MAX_BEFORE_HELLO, frame};
+
+    #[test]
+    fn what_a_later_version_sends_is_ignored_or_is_an_unknown_fact() {
+        let decode = |json: &str| SeatMessage::decode(json.as_bytes());
+        assert_eq!(decode(r#"{"weather":{"is_fine":true}}"#), Ok(None));
+        assert_eq!(
+            decode(r#"{"weather":{"must":true}}"#),
+            Err(WireError::Unknown("weather".into()))
+        );
+        let unknown = SeatMessage::Fact(SeatFact::Unknown);
+        assert_eq!(decode(r#"{"fact":{"picture":"cat.png"}}"#), Ok(Some(unknown)));
+        for wrong in [r#"{"fact":{"notice":7}}"#, r#"{"taken":{}}"#, r#"{"ping":{},"over":{}}"#] {
+            assert!(matches!(decode(wrong), Err(WireError::Json(_))), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_terminal_that_has_shown_and_watched_the_most_can_still_sign_in() {

@@ -121,10 +121,8 @@ impl Attach {
             SeatMessage::Refused { why, line } => self.screen.refuse(&why, &line),
             SeatMessage::Fact(fact) => {
                 self.facts += 1;
-                if let Some(report) = report_of(fact) {
-                    let ticket = self.screen.show(report);
-                    self.unshown.push_back((ticket, self.facts));
-                }
+                let ticket = self.screen.show(report_of(fact));
+                self.unshown.push_back((ticket, self.facts));
             }
             SeatMessage::Upto { conversation, offset } => {
                 self.shown.insert(conversation, offset);
