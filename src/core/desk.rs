@@ -47,12 +47,10 @@ use roster::Roster;
 use team::Team;
 use transfer::VoidOffer;
 
-mod absence;
 mod agents;
 mod alerts;
 mod announce;
 mod assign;
-mod away;
 mod backlog;
 mod block;
 mod care;
@@ -76,7 +74,9 @@ mod seat;
 pub mod team;
 #[cfg(test)]
 mod tests;
+mod tick;
 mod transfer;
+mod unattended;
 mod undo;
 mod views;
 

@@ -25,9 +25,9 @@ use crate::wire::{Address, Asked, Conn, ConversationId};
 pub use addresses::{AddressKeys, Addresses};
 pub use call::{Act, Call, Keep, Post, Problem};
 pub use event::{Event, EventId};
-pub use page::{GivenPage, metadata};
 pub use presence::GONE_AFTER;
 pub use present::Present;
+pub use shop_page::{GivenPage, metadata};
 pub use stream::{Output, Reader};
 pub use streams::{ANSWERED_WITHIN, HELD_FOR, PING_EVERY, STREAMS_MAX};
 
@@ -40,10 +40,10 @@ mod addresses;
 mod call;
 mod event;
 mod newcomers;
-mod page;
 mod passes;
 mod presence;
 mod present;
+mod shop_page;
 mod stream;
 mod streams;
 #[cfg(test)]

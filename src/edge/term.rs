@@ -32,6 +32,7 @@ use words::Reader;
 
 pub use words::Tone;
 
+mod attention;
 mod beside;
 mod board;
 mod editor;
@@ -42,7 +43,6 @@ mod layout;
 mod mode;
 mod page_words;
 mod render;
-mod ring;
 mod screen;
 mod shop_words;
 mod suspend;

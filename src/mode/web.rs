@@ -36,15 +36,15 @@ use crate::turn::turn;
 use crate::wire::{self, Author};
 
 use browsers::Browsers;
-use front::Front;
 use origins::Origins;
+use pages::Pages;
 use unspoken::{Forgotten, Unspoken};
 use world::Edges;
 
 mod browsers;
-mod front;
 mod identities;
 mod origins;
+mod pages;
 mod posts;
 mod routes;
 mod streams;
@@ -63,7 +63,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 
 struct Web {
     site: Site,
-    front: Front,
+    pages: Pages,
     sessions: Sessions,
     unspoken: Unspoken,
     edges: Edges,
@@ -121,7 +121,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
     let (screen, typed, shown) =
         term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let signals = signals::listen()?;
-    let front = Front::new(&args);
+    let pages = Pages::new(&args);
     let site = args.url.unwrap_or_else(|| Site::of_listener(listen, is_https));
     let keeper = Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone());
     let mut seat = Seat::new(screen);
@@ -164,7 +164,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
             is_json: args.json,
         },
         site,
-        front,
+        pages,
         addresses: args.addresses,
         address_keys: AddressKeys::new(&address_secret),
         identity_keys,

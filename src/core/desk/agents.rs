@@ -19,7 +19,7 @@ impl Desk {
         let agent = self.team.find(name)?;
         let seat = self.team.sit_down(agent);
         self.is_nobody_here = !self.team.is_anybody_here();
-        self.review_absence();
+        self.review_unattended();
         // The seat's focus goes to the first customer whom the agent has.
         let first = self.own_conversations(seat).next();
         if let Some(first) = first {

@@ -16,12 +16,12 @@ use crossbeam_channel::{Receiver, Sender, never, select};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::termios::tcgetwinsize;
 
+use super::attention::{ring, title};
 use super::board::Board;
 use super::keys::Key;
 use super::layout::Shown;
 use super::mode::{ENTER, LEAVE, Leave, RawMode};
 use super::render::{Answer, Look, Row, Stream, plain, plain_note, stream};
-use super::ring::{ring, title};
 use super::words::detail;
 use super::{DROPPED, Event, suspend};
 use crate::core::report::{EXCERPT_LETTERS, Report, excerpt};

@@ -10,8 +10,8 @@ use crate::wire::{Conn, ConversationId};
 
 use super::Web;
 use super::browsers::Answer;
-use super::front::{asset, script};
 use super::origins::Origins;
+use super::pages::{asset, script};
 use super::posts::Guest;
 
 /// How long a browser keeps a customer's token, in seconds: a year.
@@ -56,7 +56,7 @@ impl Web {
         }
         match path {
             "/" => Ok(Some(redirect(request))),
-            "/chat" => Ok(Some(self.front.chat(request))),
+            "/chat" => Ok(Some(self.pages.chat(request))),
             "/frame" => Ok(Some(self.frame(request))),
             "/widget.js" | "/panel.js" => Ok(Some(script(request, &path[1..]))),
             "/api/stream" if request.method() == Method::Get => {
@@ -96,7 +96,7 @@ impl Web {
             );
             self.edges.seat.tell(Report::Notice { text });
         }
-        self.front.frame(request)
+        self.pages.frame(request)
     }
 
     /// A POST to the API.

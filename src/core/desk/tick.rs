@@ -29,7 +29,7 @@ impl Desk {
         self.review_called_alone(now);
         self.assign(now);
         self.call_agents(now);
-        self.review_absence();
+        self.review_unattended();
         self.queue.stop_counting(now);
         self.send_moved_positions(now);
     }

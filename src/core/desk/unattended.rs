@@ -21,7 +21,7 @@ use super::Desk;
 impl Desk {
     /// If all agents are away or gone now, or an agent is here again, the customers who wait get
     /// their positions again, which say so.
-    pub(super) fn review_absence(&mut self) {
+    pub(super) fn review_unattended(&mut self) {
         let is_unattended = match self.team.is_anybody_here() {
             true => Some(false),
             false if self.team.is_anybody_expected() => self.is_unattended,

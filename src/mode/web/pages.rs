@@ -9,7 +9,7 @@ use super::browsers::Answer;
 use super::routes::not_allowed;
 
 /// The pages of this gateway.
-pub(super) struct Front {
+pub(super) struct Pages {
     chat: Page,
     /// The chat for a frame on a page of the same site.
     frame: Page,
@@ -26,11 +26,11 @@ struct Page {
     vary: &'static str,
 }
 
-impl Front {
+impl Pages {
     /// The pages with these options.
-    pub(super) fn new(args: &args::Web) -> Front {
+    pub(super) fn new(args: &args::Web) -> Pages {
         let frame = |frame| Page::new(args, frame);
-        Front { chat: frame(""), frame: frame("same-site"), foreign_frame: frame("cross-site") }
+        Pages { chat: frame(""), frame: frame("same-site"), foreign_frame: frame("cross-site") }
     }
 
     /// The chat as a page of its own.
