@@ -187,9 +187,6 @@ impl Desk {
             return self.requeue(id, now);
         };
         if let Some(by) = accepted_by {
-            // If the customer came back to the queue and was accepted within one backlog, the
-            // former agent's seats still have them in focus.
-            self.team.lose(id);
             self.give(owner, id, by);
             if by.is_none() {
                 self.team.note_unread(owner, id, self.conversations[id].owed().lines(), now);

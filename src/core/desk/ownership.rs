@@ -63,11 +63,12 @@ impl Desk {
         self.conversations.of(agent)
     }
 
-    /// Journals who has a conversation, or is accepting it.
+    /// Journals who has a conversation, or is accepting it. The agent who had it loses it.
     pub(super) fn own(&mut self, id: ConversationId, owner: Option<AgentId>) {
         if self.conversations.set_owner(id, owner) {
             let record = self.team.record(owner);
             self.journal(id, Record::Owner(record));
+            self.team.lose(id);
         }
     }
 
@@ -104,7 +105,6 @@ impl Desk {
             conversation.answer_by = None;
             conversation.typing.drop_draft();
         }
-        self.team.lose(id);
         self.queue.remove(id);
         match to {
             Some(agent) => {

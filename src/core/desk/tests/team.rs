@@ -76,6 +76,7 @@ fn a_customer_whom_another_agent_accepts_within_a_backlog_leaves_the_former_agen
     let entry = |number, body| Message::Entry(Entry { number, at: 0, body });
     desk.received(Conn(101), entry(3, Body::Requested(Request::default())), now());
     assert_eq!(desk.accept(al, Some(1), now()), Ok(id(1)));
+    assert_eq!(desk.focus(robin), None);
     desk.received(Conn(101), entry(4, Body::Accepted { of: ours(2) }), now());
     assert_eq!((desk.focus(robin), desk.focus(al)), (None, Some(id(1))));
 }
