@@ -304,7 +304,17 @@ impl World {
     fn look_at(&mut self, seat: SeatId) {
         let (now, rows) = (self.edges.now, self.desk.list(seat, self.edges.now));
         assert!(rows.iter().all(|row| !row.to_string().is_empty()));
-        assert!(!self.desk.prompt(seat, now).to_string().is_empty());
+        let prompt = self.desk.prompt(seat, now);
+        assert!(!prompt.to_string().is_empty());
+        assert!(prompt.unread == 0 || prompt.customers.talking > 0, "unread lines of nobody");
+        let positions = rows.iter().filter_map(|row| match row {
+            Listed::Waiting { position, .. } => Some(*position),
+            _ => None,
+        });
+        for (before, position) in positions.enumerate() {
+            let may_be = |position: u32| (1..=before as u32 + 1).contains(&position);
+            assert!(position.is_none_or(may_be), "{position:?} behind {before} who wait");
+        }
         for story in self.stories() {
             // The list shows the lines without an answer, as the journal has them.
             let number = format!("#{} ", story.ordinal);

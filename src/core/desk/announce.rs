@@ -67,6 +67,7 @@ impl Desk {
         self.conversations.note_change(id);
         if !self.conversations[id].is_active() {
             self.keep(id, EndingOutcome::CustomerLeft, now);
+            self.team.lose(id);
         }
         let Some(conversation) = self.conversations.get(id) else { return };
         let controls = &conversation.controls;
@@ -128,7 +129,6 @@ impl Desk {
             true => self.enqueue_first(id, now),
             false => self.enqueue(id, now),
         };
-        self.team.lose(id);
         self.tell_state_and_withheld(id);
         let conversation = &self.conversations[id];
         let name = conversation.called(id);
@@ -204,7 +204,6 @@ impl Desk {
         self.forget_hold(id, false);
         self.tell_state(id, Some(reason));
         self.show_again(id);
-        self.team.lose(id);
         self.team.stop_watching(id);
         self.void_offer(id);
     }

@@ -68,6 +68,20 @@ fn of_two_accepts_one_wins_and_the_other_agent_reads_who_has_the_customer() {
 }
 
 #[test]
+fn lines_of_a_customer_who_waits_again_within_a_backlog_are_unread_at_nobody() {
+    let (mut desk, [robin, ..]) = team();
+    takes(&mut desk, robin, 1);
+    takes(&mut desk, robin, 2);
+    greets(&mut desk, Hello { newest: Number::MAX, ..hello(1) }, 101, 1, now());
+    let entry = |number, body| Message::Entry(Entry { number, at: 0, body });
+    let line = Body::Message(Said::text(Author::User, "hello?"));
+    desk.received(Conn(101), entry(3, line), now());
+    assert_eq!(desk.prompt(robin, now()).unread, 1);
+    desk.received(Conn(101), entry(4, Body::Requested(Request::default())), now());
+    assert_eq!(desk.prompt(robin, now()).unread, 0);
+}
+
+#[test]
 fn a_customer_whom_another_agent_accepts_within_a_backlog_leaves_the_former_agents_screen() {
     let (mut desk, [robin, al, _]) = team();
     takes(&mut desk, robin, 1);
