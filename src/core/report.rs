@@ -25,6 +25,7 @@ pub use listed::{Colleague, EXCERPT_LETTERS, Fitting, Listed, excerpt, listed};
 pub use news::{CustomerNews, DeskNews, Lost, News, held_by_customer};
 pub use overview::{Alert, Customers, Focus, LeftBehind, Prompt};
 pub use refusal::{AgentRefusal, Choice, CustomerRefusal};
+pub use spoken::{Addressee, Spoken};
 
 mod brief;
 mod desk_link;
@@ -34,6 +35,7 @@ mod listed;
 mod news;
 mod overview;
 mod refusal;
+mod spoken;
 
 /// One report.
 #[derive(Clone, Debug, PartialEq, Serialize)]

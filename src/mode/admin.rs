@@ -231,7 +231,9 @@ impl Admin {
 
     fn run(&mut self, inputs: &Inputs<Answer>) -> Result<u8, Stop> {
         self.turn(clock::now())?;
-        if !self.edges.seats[SeatId::TERMINAL].is_json() {
+        // A person has read it already: behind a prompt, or in its place.
+        let seat = &self.edges.seats[SeatId::TERMINAL];
+        if !seat.is_json() && !seat.seat().is_person() {
             self.tell_focus(SeatId::TERMINAL);
         }
         loop {

@@ -171,6 +171,7 @@ impl User {
 
     fn run(&mut self, inputs: &Inputs<bot::Answer>) -> Result<u8, Stop> {
         self.turn(clock::now())?;
+        self.greet();
         self.edges.start_probe();
         loop {
             self.handle(inputs.wait(self.takes(), self.deadline()))?;
@@ -184,6 +185,16 @@ impl User {
             if let Some(code) = self.leave_when_done(now)? {
                 return Ok(code);
             }
+        }
+    }
+
+    /// Tells a person without a prompt that the program is there, and who gets the first line. In
+    /// another state than `bot` the next report does.
+    fn greet(&self) {
+        let session = self.sessions.get(self.edges.current);
+        let is_with_bot = session.is_some_and(|session| session.state() == State::Bot);
+        if self.edges.seat.is_spoken_to() && is_with_bot {
+            self.edges.seat.notice("your lines go to the bot");
         }
     }
 

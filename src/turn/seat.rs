@@ -5,10 +5,11 @@
 //! screen is this program's own, or that of a terminal elsewhere ([`Front`]).
 
 use std::collections::VecDeque;
+use std::mem;
 
 use crate::core::complete::Completion;
 use crate::core::record::Offset;
-use crate::core::report::{Report, Told};
+use crate::core::report::{Report, Spoken, Told};
 use crate::edge::term::{BACKLOG_MAX, Screen};
 use crate::wire::{ConversationId, DeskId, Number};
 
@@ -144,8 +145,10 @@ pub struct Seat {
     screen: Box<dyn Front>,
     /// The peer's lines that are on their way to the screen, each with the screen's ticket.
     unseen: VecDeque<(u64, Seen)>,
-    /// The text that was shown last in place of a prompt.
-    spoken: String,
+    /// The content of the prompt, as far as the person without a prompt knows it.
+    spoken: Spoken,
+    /// Whether a line of the one who gets this seat's lines was shown since.
+    is_answered: bool,
     /// A line was not delivered, or a script failed.
     failed: bool,
 }
@@ -156,7 +159,8 @@ impl Seat {
         Seat {
             screen: Box::new(screen),
             unseen: VecDeque::new(),
-            spoken: String::new(),
+            spoken: Spoken::NOTHING,
+            is_answered: false,
             failed: false,
         }
     }
@@ -190,6 +194,7 @@ impl Seat {
 
     /// Shows a message. `seen` names it if the peer wrote it and somebody will read it.
     pub fn say(&mut self, told: Told, seen: Option<Seen>) {
+        self.is_answered |= !told.own && !told.history && !told.elsewhere;
         let ticket = self.screen.show(Report::Message(told));
         self.unseen.extend(seen.map(|seen| (ticket, seen)));
     }
@@ -205,15 +210,27 @@ impl Seat {
         self.screen.show(Report::Notice { text: text.to_owned() });
     }
 
-    /// Shows a person without a prompt (`--plain`) what the prompt would say, as a line whenever it
-    /// changes. An empty text is not shown.
-    pub fn speak(&mut self, text: String) {
-        if self.is_person() && !self.screen.has_prompt() && text != self.spoken {
+    /// Whether a person sits here who has no prompt (`--plain`).
+    pub fn is_spoken_to(&self) -> bool {
+        self.is_person() && !self.screen.has_prompt()
+    }
+
+    /// Shows a person without a prompt what has changed in the prompt, as a line.
+    pub fn speak(&mut self, spoken: Spoken) {
+        let is_answered = mem::take(&mut self.is_answered);
+        if self.is_spoken_to() {
+            let text = spoken.since(&self.spoken, is_answered);
             if !text.is_empty() {
                 self.notice(&text);
             }
-            self.spoken = text;
+            self.spoken = spoken;
         }
+    }
+
+    /// Lets the next [`speak`](Seat::speak) say who gets the next line, also if that has not
+    /// changed.
+    pub fn forget_addressee(&mut self) {
+        self.spoken.to = None;
     }
 
     /// Adds to a command what Tab adds, and lists the ways in which it can go on.

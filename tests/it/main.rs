@@ -26,6 +26,7 @@ mod support {
     pub mod raw;
     pub mod release;
     pub mod run;
+    pub mod screen_reader;
     pub mod session;
     pub mod setup;
     pub mod terminal;
@@ -112,6 +113,7 @@ mod terminal {
     mod keys;
     mod narrow;
     mod plain;
+    mod screen_reader;
     mod search;
     mod shop;
 }

@@ -27,12 +27,23 @@ pub(super) struct Alerts {
     latest: Option<Instant>,
     /// Whether the next call is due even if nobody waits: the desk gave the agent a customer.
     has_arrival: bool,
+    /// Whether the next call repeats the latest one.
+    is_repeat: bool,
+}
+
+/// A call to make now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    /// For a customer who came, or a line that came.
+    First,
+    /// For those of the call before.
+    Repeat,
 }
 
 impl Alerts {
     /// While a customer needs the agent, the call is repeated after each `every`.
     pub(super) fn new(every: Duration) -> Alerts {
-        Alerts { every, next: None, latest: None, has_arrival: false }
+        Alerts { every, next: None, latest: None, has_arrival: false, is_repeat: false }
     }
 
     /// Notes that a customer needs the agent: the next call is due soon.
@@ -40,6 +51,7 @@ impl Alerts {
         let paused = self.latest.map_or(now.clock, |latest| latest + PAUSE);
         let soonest = paused.max(now.clock + GATHER);
         self.next = Some(self.next.map_or(soonest, |next| next.min(soonest)));
+        self.is_repeat = false;
     }
 
     /// Notes that the agent was given a customer without asking.
@@ -48,18 +60,20 @@ impl Alerts {
         self.note(now);
     }
 
-    /// Whether to call the agent now. `is_needed`: a customer still needs the agent. `is_here`: the
-    /// agent could react to the call.
-    fn take(&mut self, is_needed: bool, is_here: bool, now: Now) -> bool {
+    /// The call that is due now, if one is. `is_needed`: a customer still needs the agent.
+    /// `is_here`: the agent could react to the call.
+    fn take(&mut self, is_needed: bool, is_here: bool, now: Now) -> Option<Call> {
         if self.next.is_none_or(|next| now.clock < next) {
-            return false;
+            return None;
         }
+        let call =
+            if std::mem::replace(&mut self.is_repeat, true) { Call::Repeat } else { Call::First };
         self.next = is_needed.then_some(now.clock + self.every);
         let is_called = std::mem::take(&mut self.has_arrival) || is_needed && is_here;
         if is_called {
             self.latest = Some(now.clock);
         }
-        is_called
+        is_called.then_some(call)
     }
 }
 
@@ -99,8 +113,8 @@ impl Desk {
         }
         let is_up = self.groups_up_for_accept();
         let is_needed = is_up.contains(&true) || self.team.unread() > 0;
-        if self.alerts.take(is_needed, true, now) {
-            let alert = self.alert(None, now);
+        if let Some(call) = self.alerts.take(is_needed, true, now) {
+            let alert = self.alert(None, call, now);
             self.act(Act::Errand(Errand::Notify(alert)));
         }
         let mut called = Vec::new();
@@ -108,12 +122,11 @@ impl Desk {
             let mut groups = self.groups.iter().filter(|group| is_up[group.index()]);
             let is_waited_for = groups.any(|group| self.groups.is_for(group, agent));
             let (is_unread, is_here) = (member.unread() > 0, member.is_here());
-            if member.alerts.take(is_unread || is_waited_for, is_unread || is_here, now) {
-                called.push(agent);
-            }
+            let call = member.alerts.take(is_unread || is_waited_for, is_unread || is_here, now);
+            called.extend(call.map(|call| (agent, call)));
         }
-        for agent in called {
-            let alert = self.alert(Some(agent), now);
+        for (agent, call) in called {
+            let alert = self.alert(Some(agent), call, now);
             self.act(Act::Errand(Errand::Ring(agent, alert)));
         }
     }
@@ -134,7 +147,7 @@ impl Desk {
 
     /// The content of a call for this agent. `None`: for the notify command and URL, which are
     /// called for all agents' customers.
-    fn alert(&self, agent: Option<AgentId>, now: Now) -> Alert {
+    fn alert(&self, agent: Option<AgentId>, call: Call, now: Now) -> Alert {
         let is_meant = |group| agent.is_none_or(|agent| self.groups.is_for(group, agent));
         let waiting = self.queue.in_groups().filter(|(_, group)| is_meant(*group));
         let waiting: Vec<_> = waiting.collect();
@@ -150,6 +163,7 @@ impl Desk {
             // the queue stands before all others.
             waited: waiting.iter().map(|(id, _)| self.waited(*id, now)).max().unwrap_or_default(),
             unread,
+            is_repeat: call == Call::Repeat,
             is_nobody_here: agent.is_none() && !self.team.is_anybody_here(),
             departments: distinct(needs.clone().filter_map(|need| need.department.as_ref())),
             languages: distinct(needs.filter_map(|need| need.language.as_ref())),
@@ -173,7 +187,7 @@ fn distinct<'a, T: Clone + PartialEq + 'a>(all: impl Iterator<Item = &'a T>) -> 
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{Alerts, GATHER, PAUSE};
+    use super::{Alerts, Call, GATHER, PAUSE};
     use crate::core::clock::Now;
 
     #[test]
@@ -187,11 +201,11 @@ mod tests {
             if tenth < 3 || tenth == 30 {
                 (0..10).for_each(|_| alerts.note(at(time)));
             }
-            if alerts.take(time < Duration::from_secs(100), true, at(time)) {
-                calls.push(time);
-            }
+            let call = alerts.take(time < Duration::from_secs(100), true, at(time));
+            calls.extend(call.map(|call| (time, call)));
         }
-        assert_eq!(calls, [GATHER, GATHER + PAUSE, GATHER + PAUSE + every]);
+        let (second, third) = (GATHER + PAUSE, GATHER + PAUSE + every);
+        assert_eq!(calls, [(GATHER, Call::First), (second, Call::First), (third, Call::Repeat)]);
         assert_eq!(alerts.next, None);
     }
 
@@ -201,7 +215,7 @@ mod tests {
         let mut alerts = Alerts::new(Duration::from_secs(60));
         alerts.note(now);
         let later = Now { clock: now.clock + GATHER, ..now };
-        assert!(!alerts.take(false, true, later));
+        assert_eq!(alerts.take(false, true, later), None);
         assert_eq!(alerts.next, None);
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::listed::{Elapsed, listed};
+use super::spoken::{Addressee, Spoken};
 use crate::core::delivery::Mark;
 use crate::core::department::{Department, Language};
 use crate::core::record::Ending;
@@ -52,29 +53,22 @@ impl Prompt {
         format!("{}{gap}{}", self.head(), counts.join(" "))
     }
 
-    /// The same for a person without a prompt. It is shown as a line whenever it changes, so it has
-    /// no times.
-    pub fn spoken(&self, mark: Mark) -> String {
-        let focus = self.focus.as_ref().map(|focus| {
-            let signs = match focus {
+    /// The same for a person without a prompt.
+    pub fn spoken(&self, mark: Mark) -> Spoken {
+        let to = self.focus.as_ref().map(|focus| Addressee {
+            who: focus.who.clone(),
+            signs: match focus {
                 Focus { ending: Some(Ending::Close), .. } => ", whose conversation is being closed",
                 Focus { ending: Some(Ending::HandBack), .. } => ", who is being handed back",
                 Focus { is_connected: false, .. } => ", who is not connected",
                 Focus { is_on_hold: true, .. } => ", who is on hold",
-                Focus { is_typing: true, .. } => ", who is typing",
                 Focus { .. } => "",
-            };
-            format!("your lines go to {}{signs}", focus.who)
+            },
         });
-        let mark = match mark {
-            Mark::None => None,
-            Mark::Delivered => Some("the last one is delivered".to_owned()),
-            Mark::Seen => Some("the last one was seen".to_owned()),
-        };
-        let count = |count: u64, of: &str| (count > 0).then(|| format!("{count} {of}"));
-        let waiting = count(self.customers.waiting as u64, "waiting");
-        let parts = [focus, mark, waiting, count(self.unread.into(), "unread")];
-        parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+        let types = self.focus.as_ref().filter(|focus| focus.is_typing);
+        let Customers { talking, waiting } = self.customers;
+        let typing = types.map(|focus| focus.who.clone());
+        Spoken { to, typing, mark, talking, waiting, unread: self.unread }
     }
 
     fn head(&self) -> String {
@@ -133,6 +127,8 @@ pub struct Alert {
     pub waited: Duration,
     /// How many lines are unread.
     pub unread: u32,
+    /// Whether an agent was called for the same customers and lines before.
+    pub is_repeat: bool,
     /// Whether no agent is here who can be given customers.
     pub is_nobody_here: bool,
     /// The departments of the waiting customers, in the queue's order. If there are many, only the
@@ -227,7 +223,7 @@ impl fmt::Display for LeftBehind {
 mod tests {
     use std::time::Duration;
 
-    use super::{Alert, Customers, Focus, Prompt};
+    use super::{Alert, Customers, Focus, Prompt, Spoken};
     use crate::core::delivery::Mark;
     use crate::core::department::Department;
 
@@ -264,9 +260,11 @@ mod tests {
             ]
         );
         assert_eq!(prompt(true, true, (2, 1), 49, 2).short(), "typing, #2 Ann · 1w 2u");
+        let spoken = prompt(false, true, (2, 1), 49, 2).spoken(Mark::Seen);
         assert_eq!(
-            prompt(true, true, (2, 1), 49, 2).spoken(Mark::Seen),
-            "your lines go to #2 Ann, who is typing; the last one was seen; 1 waiting; 2 unread"
+            spoken.since(&Spoken::NOTHING, false),
+            "your lines go to #2 Ann, who is not connected; #2 Ann is typing; \
+             your last line was seen; 1 waiting; 2 unread"
         );
         assert_eq!(prompt(true, false, (2, 0), 0, 0).short(), "#2 Ann");
         let nobody = |customers, waited| {

@@ -14,8 +14,11 @@ use crate::core::report::{Link, Report, Told};
 use crate::core::text::{Name, is_same};
 use crate::wire::{Author, Button, ConversationId, Millis, State};
 
-/// The prefix of every line of a message except the first, in plain lines.
-const PLAIN_MORE: &str = "  | ";
+/// The prefix of every line of a message except the first, in plain lines for a pipe.
+const PIPE_MORE: &str = "  | ";
+/// The same prefix in plain lines at a terminal. It is a word, because screen readers speak these
+/// lines, and some of them leave out signs such as `|`.
+const SPOKEN_MORE: &str = "  more: ";
 /// The same prefix in a terminal.
 const MORE: &str = "  │ ";
 /// The prefix of a button. No line of a message begins with it.
@@ -42,40 +45,70 @@ pub(super) fn stream(report: &Report) -> Stream {
     if matches!(report, Report::Message(_)) { Stream::Out } else { Stream::Err }
 }
 
-/// A report as plain lines of at most `columns`, each without its line end. `None` if the report is
-/// not for people.
-pub(super) fn plain(report: &Report, reader: Reader, columns: usize) -> Option<Vec<Shown>> {
+/// Where plain lines go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A pipe or a file.
+    Pipe,
+    /// A terminal. A person reads the lines, or hears them from a screen reader.
+    Terminal {
+        /// The most columns of a line.
+        columns: usize,
+    },
+}
+
+impl Place {
+    fn columns(self) -> usize {
+        match self {
+            Place::Pipe => usize::MAX,
+            Place::Terminal { columns } => columns,
+        }
+    }
+
+    /// The prefix of every line of a text except the first.
+    fn more(self) -> &'static str {
+        match self {
+            Place::Pipe => PIPE_MORE,
+            Place::Terminal { .. } => SPOKEN_MORE,
+        }
+    }
+}
+
+/// A report as plain lines, each without its line end. `None` if the report is not for people.
+pub(super) fn plain(report: &Report, reader: Reader, place: Place) -> Option<Vec<Shown>> {
     if let Report::Message(told) = report {
-        return Some(plain_message(told, columns));
+        return Some(plain_message(told, place));
     }
     let (_, text) = read_by(report, reader)?;
-    Some(plain_note("handoff: ", &text, columns))
+    Some(plain_note("handoff: ", &text, place))
 }
 
 /// A text of the program's own as plain lines. `mark` stands before the first.
-pub(super) fn plain_note(mark: &'static str, text: &Shown, columns: usize) -> Vec<Shown> {
-    let rows = wrap(text, room(columns, width(mark)), room(columns, PLAIN_MORE.len()));
-    prefixed(mark, PLAIN_MORE, &rows)
+pub(super) fn plain_note(mark: &'static str, text: &Shown, place: Place) -> Vec<Shown> {
+    let (columns, more) = (place.columns(), place.more());
+    let rows = wrap(text, room(columns, width(mark)), room(columns, more.len()));
+    prefixed(mark, more, &rows)
 }
 
-fn plain_message(told: &Told, columns: usize) -> Vec<Shown> {
+fn plain_message(told: &Told, place: Place) -> Vec<Shown> {
+    let (columns, more) = (place.columns(), place.more());
     let number = told.ordinal.map(|ordinal| format!("#{ordinal} ")).unwrap_or_default();
     let head = Shown::line(&format!("{number}{}", speaker(told)));
     let used = width(head.as_str()) + 1;
-    let rest = room(columns, PLAIN_MORE.len());
+    let rest = room(columns, more.len());
     let mut lines = Vec::new();
     if columns.saturating_sub(used) < FIRST_MIN {
         // In a narrow window, a long name stands in rows above the text.
-        lines.extend(prefixed("", PLAIN_MORE, &wrap(&head, columns.max(1), rest)));
-        lines.extend(prefixed(PLAIN_MORE, PLAIN_MORE, &wrap(&text_of(told), rest, rest)));
+        lines.extend(prefixed("", more, &wrap(&head, columns.max(1), rest)));
+        lines.extend(prefixed(more, more, &wrap(&text_of(told), rest, rest)));
     } else {
         let rows = wrap(&text_of(told), columns - used, rest);
         let first = rows.first().filter(|row| !row.is_empty()).map(|row| Shown::own(" ").and(row));
         lines.push(head.and(&first.unwrap_or_default()));
-        lines.extend(prefixed(PLAIN_MORE, PLAIN_MORE, &rows[1..]));
+        lines.extend(prefixed(more, more, &rows[1..]));
     }
     let choices = choices(told, columns, rest);
-    lines.extend(choices.iter().flat_map(|rows| prefixed(CHOICE, PLAIN_MORE, rows)));
+    lines.extend(choices.iter().flat_map(|rows| prefixed(CHOICE, more, rows)));
     lines
 }
 

@@ -21,7 +21,7 @@ use super::board::Board;
 use super::keys::Key;
 use super::layout::Shown;
 use super::mode::{ENTER, LEAVE, Leave, RawMode};
-use super::render::{Answer, Look, Row, Stream, plain, plain_note, stream};
+use super::render::{Answer, Look, Place, Row, Stream, plain, plain_note, stream};
 use super::words::detail;
 use super::{DROPPED, Event, suspend};
 use crate::core::report::{EXCERPT_LETTERS, Report, excerpt};
@@ -107,14 +107,15 @@ impl Outlet {
         })
     }
 
-    /// The most columns of a plain line. A terminal would break a longer line itself, and its
-    /// second row would have no prefix. The last column stays free, because some terminals break
-    /// there. For a pipe there is no limit.
-    fn columns(&self) -> usize {
-        let size = self.is_terminal.then(|| tcgetwinsize(&self.file).ok()).flatten();
-        size.map(|size| usize::from(size.ws_col))
-            .filter(|&columns| columns > 0)
-            .map_or(usize::MAX, |columns| columns - 1)
+    /// Where plain lines go. A terminal would break a line of more columns itself, and its second
+    /// row would have no prefix. The last column stays free, because some terminals break there.
+    fn place(&self) -> Place {
+        if !self.is_terminal {
+            return Place::Pipe;
+        }
+        let columns = tcgetwinsize(&self.file).map_or(0, |size| usize::from(size.ws_col));
+        // A terminal that does not know its size says 0.
+        Place::Terminal { columns: columns.checked_sub(1).unwrap_or(usize::MAX) }
     }
 }
 
@@ -271,12 +272,11 @@ impl Output {
             }
             _ => {
                 let stream = stream(report);
-                let columns = if stream == Stream::Out {
-                    self.stdout.columns()
-                } else {
-                    self.stderr.columns()
+                let place = match stream {
+                    Stream::Out => self.stdout.place(),
+                    Stream::Err => self.stderr.place(),
                 };
-                let Some(lines) = plain(report, self.look.reader, columns) else { return };
+                let Some(lines) = plain(report, self.look.reader, place) else { return };
                 match stream {
                     Stream::Out => put_lines(&mut self.unwritten, &lines),
                     Stream::Err => self.write_stderr(&lines),
@@ -379,7 +379,7 @@ impl Output {
 
     /// Writes a text of the program's own as plain lines to stderr.
     fn note(&mut self, mark: &'static str, text: &str) {
-        let lines = plain_note(mark, &Shown::text(text), self.stderr.columns());
+        let lines = plain_note(mark, &Shown::text(text), self.stderr.place());
         self.write_stderr(&lines);
     }
 

@@ -9,6 +9,7 @@ use crate::core::desk::{Desk, SeatId};
 use crate::core::record::Offset;
 use crate::core::report::{AgentRefusal, Fitting, Report};
 use crate::core::script::Waiting;
+use crate::edge::clock;
 use crate::turn::keeper::Stop;
 use crate::wire::ConversationId;
 
@@ -408,10 +409,13 @@ impl Admin {
     }
 
     /// Shows who gets the next line, if there is no prompt that does.
-    pub(super) fn tell_focus(&self, at: SeatId) {
-        if let Some(id) = self.desk.focus(at)
-            && !self.edges.seats[at].seat().screen().has_prompt()
-        {
+    pub(super) fn tell_focus(&mut self, at: SeatId) {
+        let Some(id) = self.desk.focus(at) else { return };
+        let seat = self.edges.seats[at].seat_mut();
+        if seat.is_spoken_to() {
+            seat.forget_addressee();
+            seat.speak(self.desk.prompt(at, clock::now()).spoken(self.desk.mark(at)));
+        } else if !seat.screen().has_prompt() {
             self.say(at, &format!("{} gets your lines", self.desk.who(id)));
         }
     }

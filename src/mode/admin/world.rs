@@ -116,7 +116,13 @@ impl World<Desk> for Edges {
             Errand::Notify(alert) => self.notifier.call(&alert),
             Errand::Ring(agent, alert) => {
                 let theirs = self.seats.iter().filter(|at| desk.agent_at(at.id) == Some(agent));
-                theirs.for_each(|at| at.seat().screen().ring(&alert.to_string()));
+                for seat in theirs.map(AgentSeat::seat) {
+                    seat.screen().ring(&alert.to_string());
+                    // The first call comes with lines of its own: who waits, or what was said.
+                    if alert.is_repeat && seat.is_spoken_to() {
+                        seat.notice(&alert.to_string());
+                    }
+                }
             }
         }
         Ok(())

@@ -3,10 +3,9 @@
 
 use std::ops::RangeInclusive;
 
-use crate::core::delivery::Mark;
 use crate::core::outcome::{Fact, Passage};
 use crate::core::record::{Batch, Committed, Line, What};
-use crate::core::report::Told;
+use crate::core::report::{Spoken, Told};
 use crate::core::session::{Errand, Session};
 use crate::core::sessions::Sessions;
 use crate::core::text::Name;
@@ -108,16 +107,11 @@ impl Edges {
     }
 }
 
-/// The content of the prompt besides the state, for a person without a prompt. It is shown as a
-/// line whenever it changes.
-fn spoken(session: &Session) -> String {
-    let typing = session.is_agent_typing().then_some("the agent is typing");
-    let mark = match session.mark() {
-        Mark::None => None,
-        Mark::Delivered => Some("your last line is delivered"),
-        Mark::Seen => Some("your last line was seen"),
-    };
-    [typing, mark].into_iter().flatten().collect::<Vec<_>>().join("; ")
+/// The content of the prompt besides the state, for a person without a prompt. Each state is a
+/// report of its own.
+fn spoken(session: &Session) -> Spoken {
+    let typing = session.is_agent_typing().then(|| "the agent".to_owned());
+    Spoken { typing, mark: session.mark(), ..Spoken::NOTHING }
 }
 
 impl World<Sessions> for Edges {

@@ -131,7 +131,7 @@ fn at_a_plain_terminal_one_ctrl_d_asks_and_a_second_one_leaves() {
     robin.until_err(|line| line.contains("attached to"));
     let mut bob = setup.queued("Bob");
     keys.type_line("/accept");
-    robin.until_err(|line| line.ends_with("your lines go to #1 Bob"));
+    robin.until_err(|line| line.contains("your lines go to #1 Bob"));
     keys.press(CTRL_D);
     robin.until_err(|line| line.ends_with("after 60 s without you; /quit again leaves"));
     keys.type_line("still here");

@@ -155,7 +155,7 @@ fn a_terminal_that_died_before_it_learned_of_an_unsent_line_reports_it_at_its_ne
     robin.until_err(|line| line.contains("attached to"));
     let mut cleo = setup.queued("Cleo");
     keys.type_line("/accept");
-    robin.until_err(|line| line.ends_with("your lines go to #1 Cleo"));
+    robin.until_err(|line| line.contains("your lines go to #1 Cleo"));
     desk.kill();
     robin.until_err(|line| line.contains("not attached"));
     keys.type_line("typed without a desk");

@@ -102,26 +102,38 @@ pub struct Terminal {
 impl Terminal {
     #[track_caller]
     pub fn start(arguments: &[&str]) -> Terminal {
-        Terminal::open(arguments, COLUMNS, "1")
+        Terminal::sized(arguments, COLUMNS)
     }
 
     /// Starts a program in a window with this many columns.
     #[track_caller]
     pub fn sized(arguments: &[&str], columns: u16) -> Terminal {
-        Terminal::open(arguments, columns, "1")
+        Terminal::open(arguments, columns, "1", |_| {})
+    }
+
+    /// Starts a program after `prepare` has changed the command.
+    #[track_caller]
+    pub fn start_with(arguments: &[&str], prepare: impl FnOnce(&mut Command)) -> Terminal {
+        Terminal::open(arguments, COLUMNS, "1", prepare)
     }
 
     /// Starts a program in colour, in a window with this many columns.
     #[track_caller]
     pub fn coloured(arguments: &[&str], columns: u16) -> Terminal {
-        Terminal::open(arguments, columns, "")
+        Terminal::open(arguments, columns, "", |_| {})
     }
 
     #[track_caller]
-    fn open(arguments: &[&str], columns: u16, no_color: &str) -> Terminal {
+    fn open(
+        arguments: &[&str],
+        columns: u16,
+        no_color: &str,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Terminal {
         let (keyboard, terminal, written) = Keyboard::new(columns);
         let copy = || Stdio::from(terminal.try_clone().expect("a descriptor"));
         let program = Handoff::start_with(arguments, |command| {
+            prepare(command);
             command
                 .stdin(copy())
                 .stdout(copy())

@@ -323,7 +323,7 @@ fn a_plain_terminal_wraps_long_lines_after_a_prefix() {
             at as u64 + 3,
             &json!({"message": {"author": "user", "text": format!("{text}\nEND {at}.")}}),
         ));
-        admin.sees(&format!("  | END {at}."));
+        admin.sees(&format!("  more: END {at}."));
         no_row_is_a_fake(&admin.rows());
     }
     assert_eq!(ours(&admin.seen), 0);

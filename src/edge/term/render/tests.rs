@@ -44,7 +44,7 @@ fn rows(look: &mut Look, report: &Report, columns: usize) -> Vec<String> {
 
 /// A message as a pipe gets it.
 fn plain_message(told: &Told) -> String {
-    lines(&super::plain_message(told, usize::MAX))
+    lines(&super::plain_message(told, Place::Pipe))
 }
 
 fn lines(lines: &[Shown]) -> String {
@@ -83,7 +83,7 @@ fn plain_shows_what_a_bot_can_say() {
 #[test]
 fn reports_that_are_not_messages_go_to_stderr() {
     let notice = Report::Notice { text: "one\ntwo".into() };
-    let plain = |report, reader| plain(report, reader, usize::MAX).map(|told| lines(&told));
+    let plain = |report, reader| plain(report, reader, Place::Pipe).map(|told| lines(&told));
     assert_eq!(plain(&notice, Reader::Operator).as_deref(), Some("handoff: one\n  | two"));
     let listen = Some("127.0.0.1:5000".parse().expect("an address"));
     let ready = Report::Ready { mode: "admin", listen, fingerprint: None, url: None };
@@ -164,10 +164,12 @@ fn an_invisible_name_is_left_out_and_a_long_one_is_cut() {
 
 #[test]
 fn a_plain_line_is_wrapped_where_its_terminal_is_known() {
-    let lines =
-        |text: &str, columns| lines(&super::plain_message(&told(Author::Bot, text), columns));
-    assert_eq!(lines("one two three four five", 20), "bot: one two three \n  | four five");
-    assert_eq!(lines("one two", 8), "bot:\n  | one \n  | two");
+    let lines = |text: &str, columns| {
+        let place = Place::Terminal { columns };
+        lines(&super::plain_message(&told(Author::Bot, text), place))
+    };
+    assert_eq!(lines("one two three four five", 20), "bot: one two three \n  more: four five");
+    assert_eq!(lines("one two", 13), "bot:\n  more: one \n  more: two");
 }
 
 #[test]
