@@ -73,7 +73,7 @@ pub struct Options {
     pub may_suspend: bool,
 }
 
-/// A line that was typed, or the end of the input.
+/// What was typed: a line, a part of one, or the end of the input.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Typed {
     /// A line, or a pasted block of several lines. Never empty.
@@ -82,6 +82,8 @@ pub enum Typed {
     LineTo(ConversationId, String),
     /// Enter in an empty line, which a person typed.
     Enter,
+    /// A person changed the line in the editor, and it is no command. This is its beginning.
+    Draft(String),
     /// The Tab key after a command that is not finished.
     Complete(String),
     /// A line cannot be taken; this sentence says why. Reading goes on after it.
@@ -99,8 +101,6 @@ pub enum Event {
         /// The key before was Ctrl-C on an empty line, too.
         again: bool,
     },
-    /// A person changed the line in the editor, and it is no command. This is its beginning.
-    Typing(String),
     /// How many lines of the list of conversations ([`Screen::list`]) the window shows.
     ListRows(u16),
     /// Reports up to this ticket (see [`Screen::show`]) are written. Tickets grow; some are

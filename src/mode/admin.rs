@@ -294,6 +294,7 @@ impl Admin {
             Event::Typed(Typed::Line(line)) => self.typed_to(at, None, &line, now)?,
             Event::Typed(Typed::LineTo(id, line)) => self.typed_to(at, Some(id), &line, now)?,
             Event::Typed(Typed::Enter) => self.desk.confirm(at, now),
+            Event::Typed(Typed::Draft(draft)) => self.typing(at, Some(&draft), now),
             Event::Typed(Typed::Complete(line)) => self.complete(at, &line),
             Event::Typed(Typed::Refused(why)) => self.tell(at, Report::Error { text: why }),
             Event::Typed(Typed::End) if self.here().input.pace.is_person() => {
@@ -301,7 +302,6 @@ impl Admin {
             }
             Event::Typed(Typed::End) => self.edges.seats[at].input.pace.ended(None, now),
             Event::Screen(term::Event::Interrupt { again }) => self.ctrl_c(again, now),
-            Event::Screen(term::Event::Typing(draft)) => self.typing(at, Some(&draft), now),
             Event::Screen(term::Event::ListRows(rows)) => {
                 self.edges.seats[at].beside.set_rows(rows);
             }

@@ -213,6 +213,9 @@ impl Attach {
                 self.dial_now();
                 self.send(&SeatMessage::Enter {});
             }
+            Event::Typed(Typed::Draft(draft)) => {
+                self.send(&SeatMessage::Typing { draft: Some(draft) });
+            }
             Event::Typed(Typed::Complete(line)) => self.send(&SeatMessage::Complete { line }),
             Event::Typed(Typed::Refused(why)) => self.error(why),
             Event::Typed(Typed::End) if self.screen.is_interactive() => self.ask_to_leave(),
@@ -223,9 +226,6 @@ impl Attach {
                 }
                 _ => self.interrupt(130),
             },
-            Event::Screen(term::Event::Typing(draft)) => {
-                self.send(&SeatMessage::Typing { draft: Some(draft) });
-            }
             Event::Screen(term::Event::ListRows(rows)) => {
                 self.list_rows = rows;
                 self.send(&SeatMessage::ListRows { rows });

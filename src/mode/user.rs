@@ -225,6 +225,10 @@ impl User {
         let now = clock::now();
         match event {
             Event::Typed(Typed::Line(line) | Typed::LineTo(_, line)) => self.typed(&line, now)?,
+            Event::Typed(Typed::Draft(_)) if self.args.shows_typing => {
+                self.input().customer_types(now);
+            }
+            Event::Typed(Typed::Draft(_)) => {}
             Event::Typed(Typed::Complete(line)) => {
                 let completion = complete(&line, &complete::USER, |_| Vec::new());
                 self.edges.seat.complete(&line, &completion);
@@ -234,10 +238,7 @@ impl User {
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(Then::Exit(0), now),
             Event::Typed(Typed::End) => self.pace.ended(self.args.linger, now),
             Event::Screen(term::Event::Interrupt { again }) => self.ctrl_c(again, now),
-            Event::Screen(term::Event::Typing(_)) if self.args.shows_typing => {
-                self.input().customer_types(now);
-            }
-            Event::Screen(term::Event::Typing(_) | term::Event::ListRows(_)) => {}
+            Event::Screen(term::Event::ListRows(_)) => {}
             Event::Screen(term::Event::Gone(_)) => self.leave(Then::Exit(0), now),
             Event::Screen(term::Event::Shown(ticket)) => self.shown(ticket),
             Event::Due => {}

@@ -112,7 +112,7 @@ impl Keeper {
                     }
                     // A ticket covers all earlier ones, so this one may be dropped: the next one is
                     // enough.
-                    Ok(Event::Shown(_) | Event::Typing(_) | Event::ListRows(_)) => {}
+                    Ok(Event::Shown(_) | Event::ListRows(_)) => {}
                     Ok(Event::Gone(_)) if !screen.reads_lines() => {}
                     Ok(Event::Gone(_)) | Err(_) => return Err(Stop::Signal(1)),
                 },
@@ -120,7 +120,7 @@ impl Keeper {
                     Ok(Typed::Line(line) | Typed::LineTo(_, line)) => {
                         screen.refuse("the disk is full: this line is not taken", &line);
                     }
-                    Ok(Typed::Complete(_) | Typed::Enter) => {}
+                    Ok(Typed::Draft(_) | Typed::Complete(_) | Typed::Enter) => {}
                     Ok(Typed::Refused(why)) => {
                         screen.show(Report::Error { text: why });
                         screen.flush();

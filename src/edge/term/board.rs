@@ -18,6 +18,7 @@ use super::field::{Drawn, Field, field, fitted_prompt};
 use super::keys::Key;
 use super::layout::Shown;
 use super::render::{Look, Row};
+use crate::core::report::{EXCERPT_LETTERS, excerpt};
 use crate::wire::ConversationId;
 
 /// Columns and rows of a terminal that does not report its size.
@@ -253,8 +254,15 @@ impl Board {
         above
     }
 
+    /// Tells the beginning of the line, if the line is a message.
+    pub(super) fn tell_draft(&self) {
+        if let Some(message) = self.message() {
+            self.tell(Typed::Draft(excerpt(message, EXCERPT_LETTERS)));
+        }
+    }
+
     /// The text that is in the line, if it is a message.
-    pub(super) fn message(&self) -> Option<&str> {
+    fn message(&self) -> Option<&str> {
         let line = self.editor.text();
         let is_message = !line.trim().is_empty() && !is_command(line);
         (is_message && !self.editor.is_searching()).then_some(line)

@@ -24,7 +24,7 @@ use super::mode::{ENTER, LEAVE, Leave, RawMode};
 use super::render::{Answer, Look, Place, Row, Stream, plain, plain_note, stream};
 use super::words::detail;
 use super::{DROPPED, Event, suspend};
-use crate::core::report::{EXCERPT_LETTERS, Report, excerpt};
+use crate::core::report::Report;
 use crate::wire::ConversationId;
 
 /// The most items in one write, so that the first of many does not wait for the last.
@@ -312,9 +312,8 @@ impl Output {
                     self.tell_list_rows();
                     return;
                 }
-                let is_text = matches!(key, Key::Text(_) | Key::Paste(_) | Key::Newline);
-                if let Some(message) = board.message().filter(|_| is_text) {
-                    let _ = self.events.send(Event::Typing(excerpt(message, EXCERPT_LETTERS)));
+                if matches!(key, Key::Text(_) | Key::Paste(_) | Key::Newline) {
+                    board.tell_draft();
                 }
             }
         }

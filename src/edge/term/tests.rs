@@ -74,13 +74,13 @@ fn program() {
                 else { obey(screen.as_ref().expect("still there"), &line) }
             }
             recv(lines) -> line => match line {
+                // Left out, because it comes with each key. The tests of `board` check it.
+                Ok(Typed::Draft(_)) => {}
                 Ok(line) => writeln!(control, "typed {line:?}").expect("a reader"),
                 Err(_) => typed = never(),
             },
             recv(events) -> event => match event {
                 Ok(Event::Gone(_)) => writeln!(control, "Gone").expect("a reader"),
-                // Left out, because it comes with each key. The tests of `board` check it.
-                Ok(Event::Typing(_)) => {}
                 Ok(event) => writeln!(control, "{event:?}").expect("a reader"),
                 Err(_) => std::process::exit(2),
             },

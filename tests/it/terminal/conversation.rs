@@ -222,3 +222,21 @@ fn a_demo_that_a_signal_ends_leaves_no_process_and_restores_the_terminal() {
     assert!(demo.is_cooked());
     assert_eq!(demo.program.still_here(), [] as [u32; 0], "a process stays");
 }
+
+#[test]
+fn nobody_types_any_more_once_their_line_has_come_also_if_all_keys_come_at_once() {
+    let bot = FakeBot::saying(|_| text("Human Handoff"));
+    let mut desk = Handoff::admin(&["--auto-accept", "--name", "Robin"]);
+    let address = desk.address();
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        let arguments = ["user", "--admin", &address, "--bot", bot.url(), "--ephemeral"];
+        let mut customer = Terminal::start(&[&arguments[..], &["--name", name]].concat());
+        customer.press("hi\r");
+        customer.prompts("Robin> ");
+        customer.press("my parcel is lost\r");
+        let is_line = |event: &serde_json::Value| event["text"] == "my parcel is lost";
+        let first = desk.until(|event| event["event"] == "typing" || is_line(event));
+        assert_eq!(first["event"], "typing", "of customer {name}");
+        desk.until(is_line);
+    }
+}
