@@ -298,10 +298,17 @@ impl Desk {
 
     /// Shows the page on which a gateway's customer is, if it is known.
     fn tell_page(&mut self, id: ConversationId) {
-        let conversation = &self.conversations[id];
-        let Some(page) = conversation.page.as_deref().cloned() else { return };
+        if let Some(report) = self.page(id) {
+            self.tell(id, report);
+        }
+    }
+
+    /// The page on which a gateway's customer is, and what is known of the customer by it.
+    pub fn page(&self, id: ConversationId) -> Option<Report> {
+        let conversation = self.conversations.get(id)?;
+        let page = conversation.page.as_deref()?.clone();
         let (ordinal, customer) = (Some(conversation.ordinal), Some(conversation.called(id)));
-        self.tell(id, Report::Page { conversation: id, ordinal, customer, page });
+        Some(Report::Page { conversation: id, ordinal, customer, page })
     }
 
     /// Learns the page on which a gateway's customer is. The agent sees it with the state, and

@@ -104,7 +104,8 @@ impl Desk {
         self.tell_void_offers(SeatId::TERMINAL);
     }
 
-    /// The state of every live conversation, and how many of its customer's lines have no answer.
+    /// The state of every live conversation, its customer's page, and how many of the customer's
+    /// lines have no answer.
     pub fn states(&self) -> Vec<(ConversationId, Report)> {
         let positions: HashMap<_, _> =
             self.queue.positions().map(|(id, _, position)| (id, position)).collect();
@@ -113,6 +114,7 @@ impl Desk {
         let mut reports = Vec::new();
         for (id, conversation) in live {
             reports.push((id, self.state_at(id, positions.get(&id).copied(), None)));
+            reports.extend(self.page(id).map(|page| (id, page)));
             // A program whose connection was lost may know of lines that were answered meanwhile.
             if conversation.owed().lines() > 0 || conversation.is_active() {
                 reports.push((id, self.unanswered(id)));

@@ -295,6 +295,9 @@ impl AgentSeat {
         let is_note = |line: &Line| matches!(line.what, What::Note(_)) && !is_back;
         let is_new = |line: &Line| line.offset > drawn || is_note(line);
         let lines = journal.lines(id, Offset::START)?.into_iter().filter(is_new);
+        if let Some(page) = desk.page(id).filter(|_| !is_back) {
+            self.seat.tell(page);
+        }
         // Lines that a terminal has missed, while its connection was lost, are not history.
         self.draw(desk, id, lines.collect(), !is_back);
         Ok(())

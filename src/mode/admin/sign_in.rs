@@ -152,7 +152,12 @@ impl Admin {
         let watch_again = |of: &ConversationId| (*of, self.desk.watch_again(id, *of));
         let watched: Vec<_> = sign_in.watched.iter().map(watch_again).collect();
         for (conversation, report) in self.desk.states() {
-            if sign_in.is_json && self.desk.is_shown_at(id, conversation) {
+            let is_state = matches!(report, Report::State { .. });
+            // A person reads who the customer is when they have the customer.
+            if !sign_in.is_json && matches!(report, Report::Page { .. }) {
+                continue;
+            }
+            if sign_in.is_json && is_state && self.desk.is_shown_at(id, conversation) {
                 let lines = journal.lines(conversation, seat.drawn(conversation))?;
                 // A program that lost its connection gets the lines that it missed as new ones. Any
                 // other program gets them as history.

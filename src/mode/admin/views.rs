@@ -136,6 +136,9 @@ impl Admin {
         }
         for (ordinal, id) in all.into_iter().rev() {
             let lines = self.edges.keeper.journal.lines(id, Offset::START)?;
+            if let Some(page) = self.desk.page(id) {
+                self.tell(at, page);
+            }
             self.edges.seats[at].show_lines(&self.desk, (id, ordinal), &lines, true);
         }
         Ok(Ok(()))

@@ -84,6 +84,34 @@ fn an_agent_sees_which_page_a_customer_is_on() {
 }
 
 #[test]
+fn an_agent_who_comes_later_learns_who_the_customer_is_too() {
+    let setup = Setup::new();
+    let token = token_file(&setup, "token", &"t".repeat(32));
+    let mut admin = setup.admin(&["--trust-gateway", &token]);
+    let (_process, address) = gateway(&setup, "127.0.0.1:0", &["--gateway-token", &token]);
+    let page = json!({ "url": "https://shop.example/cart", "title": "Cart" });
+    let customer = Customer::begin_with(&address, &json!({ "page": page }).to_string());
+    customer.say("1", "where is my parcel");
+    assert_eq!(customer.post("human", "2", json!({})).status, 202);
+    admin.until_event("page");
+    let mut robin = setup.agent("robin", &[]);
+    assert_eq!(robin.until_event("page")["url"], "https://shop.example/cart");
+    let mut al = setup.agent_at_a_terminal("al", 100);
+    let screen = al.sees("is waiting (number 1 in the queue)");
+    assert!(!screen.contains("Cart"), "many pages at once would hide who waits");
+    al.press("/accept\r");
+    al.sees("is on Cart, https://shop.example/cart");
+    al.sees("where is my parcel");
+    robin.until_state("active");
+    assert_eq!(robin.events_of("page").len(), 1);
+    let said = robin.messages().into_iter().filter(|(_, text)| text == "where is my parcel");
+    assert_eq!(said.count(), 1, "a program reads a line once");
+    al.press("/history\r");
+    let pages = |rows: &[String]| rows.iter().filter(|row| row.contains("is on Cart")).count();
+    al.until_rows(|rows| pages(rows) == 2, "the page once more");
+}
+
+#[test]
 fn a_desk_that_does_not_know_the_token_causes_one_notice_and_serves_as_before() {
     let setup = Setup::new();
     let (one, other) = ("one".repeat(16), "other".repeat(16));
