@@ -113,7 +113,7 @@ impl Desk {
     }
 
     /// Whether the customer's latest control answers a `requeue` of this desk.
-    fn is_requeued(&self, id: ConversationId) -> bool {
+    pub(super) fn is_requeued(&self, id: ConversationId) -> bool {
         let answered = self.conversations[id].controls.answered();
         answered.is_some_and(|answered| answered.ask == Ask::Requeue)
     }

@@ -143,6 +143,20 @@ impl Desk {
         groups.map(|group| self.queue.waiting_in(group)).sum()
     }
 
+    /// Of the customers who wait for this agent, the one who has waited longest. Those whom an agent
+    /// gave back stand before all others, and may have come later.
+    pub(super) fn longest_waiting_for(&self, agent: AgentId) -> Option<ConversationId> {
+        let meant = self.queue.in_groups().filter(|(_, group)| self.groups.is_for(*group, agent));
+        let mut candidates = Vec::new();
+        for (id, _) in meant {
+            candidates.push(id);
+            if !self.conversations[id].is_unowned() && !self.is_requeued(id) {
+                break;
+            }
+        }
+        candidates.into_iter().min_by_key(|id| self.conversations[*id].owed().asked_at())
+    }
+
     /// The first customer in the queue who waits for this agent.
     pub(super) fn first_for(&self, agent: AgentId) -> Option<ConversationId> {
         let mut queued = self.queue.in_groups();

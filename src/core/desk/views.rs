@@ -172,7 +172,7 @@ impl Desk {
                 ending: self.planned(id),
             }),
             customers: self.customers(seat),
-            waited: Prompt::shown_wait(self.waited_at(seat, now)),
+            waited: Prompt::shown_wait(self.longest_wait(seat, now).unwrap_or_default()),
             unread: self.team.agent_at(seat).map_or(0, |agent| self.team.member(agent).unread()),
         }
     }
@@ -180,13 +180,14 @@ impl Desk {
     /// After this time the waiting time in the prompt of this seat changes, if nothing else changes
     /// the prompt earlier.
     pub fn prompt_changes_in(&self, seat: SeatId, now: Now) -> Option<Duration> {
-        let waited = self.waited(self.first_at(seat)?, now);
+        let waited = self.longest_wait(seat, now)?;
         Some(Prompt::next_step(waited) - waited)
     }
 
-    /// How long the first customer in the queue for the agent at this seat has waited.
-    fn waited_at(&self, seat: SeatId, now: Now) -> Duration {
-        self.first_at(seat).map_or(Duration::ZERO, |id| self.waited(id, now))
+    /// How long the customer has waited who has waited longest for the agent at this seat.
+    fn longest_wait(&self, seat: SeatId, now: Now) -> Option<Duration> {
+        let agent = self.team.agent_at(seat)?;
+        self.longest_waiting_for(agent).map(|id| self.waited(id, now))
     }
 
     /// How long a customer has waited.

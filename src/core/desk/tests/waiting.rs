@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use super::team::{options, outcomes, takes, team};
 use super::undo::news;
-use super::{after, id, joins, now, reports, says, sent};
+use super::{after, greets, hello, id, joins, now, reports, says, sent};
+use crate::core::clock::Now;
 use crate::core::desk::{
     AGENT_GRACE, Act, Desk, Errand, OFFERED_FOR, Options, SeatId, UNDO_WITHIN,
 };
 use crate::core::outcome::Side;
 use crate::core::record::Ending;
 use crate::core::report::{AgentRefusal, EndingOutcome, Report, TransferOutcome};
-use crate::wire::{Asked, Author, Body, Conn, DeskId, EndReason, Message, Number, Said};
+use crate::wire::{
+    Asked, Author, Body, Conn, DeskId, EndReason, Entry, Hello, Message, Number, REQUEUE, Request,
+    Said,
+};
 
 /// A call is due after this time.
 const GATHERED: Duration = Duration::from_secs(1);
@@ -194,4 +198,20 @@ fn a_desk_that_was_just_started_says_that_agents_are_here_or_away_once_it_knows(
     };
     assert_eq!(comes_at(Some(5)), [(1, None), (1, Some(false))]);
     assert_eq!(comes_at(None), [(1, None), (1, Some(true))]);
+}
+
+#[test]
+fn the_prompt_says_how_long_the_customer_waits_who_came_first_also_behind_one_given_back() {
+    let (mut desk, [robin, al, _]) = team();
+    takes(&mut desk, robin, 1);
+    let features = vec![REQUEUE.to_owned()];
+    greets(&mut desk, Hello { features, newest: 2, ..hello(1) }, 9, 1, now());
+    joins(&mut desk, 2);
+    let later = Now { wall: 100_000, ..now() };
+    desk.transfer(robin, None, "queue", None, later).expect("robin has the customer");
+    let again = Body::Requested(Request { of: Some(ours(2)), ..Request::default() });
+    let again = Message::Entry(Entry { number: 3, at: 0, body: again });
+    desk.received(Conn(9), again, later);
+    assert_eq!(desk.waiting(), ["#1 Customer 0101", "#2 Customer 0202"]);
+    assert_eq!(desk.prompt(al, later).to_string(), "nobody · 2 waiting (1:40)");
 }
