@@ -230,7 +230,7 @@ impl fmt::Display for AgentRefusal {
                 write!(f, "the line was for {who}, and your lines go elsewhere now")
             }
             AgentRefusal::Open(open) => {
-                write!(f, "the line still has {open}; fill it in, or send the line again as it is")
+                write!(f, "the line still has {open}; fill it in, or Enter sends it as it is")
             }
             AgentRefusal::WaitIsForScripts => f.write_str(WAIT_IS_FOR_SCRIPTS),
         }

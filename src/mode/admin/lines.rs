@@ -60,7 +60,10 @@ impl Admin {
                 if let command::Admin::Say(text) = &command
                     && let Some(why) = self.take_open(at, text)
                 {
-                    self.refuse(at, &why, line);
+                    // The reply was put into the line, so the line can be put there again.
+                    self.note_unsent(at);
+                    self.tell(at, Report::Error { text: why.to_string() });
+                    self.edges.seats[at].seat().screen().insert(line);
                     return Ok(());
                 }
                 if let Err(why) = self.obey(at, &command, now)? {

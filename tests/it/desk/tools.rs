@@ -90,8 +90,9 @@ fn a_canned_reply_is_put_into_the_line_and_its_open_placeholders_are_pointed_out
     desk.press("/r refund\r");
     desk.prompts("> Order {order} is paid.");
     desk.press("\r");
-    desk.sees("the line still has {order}; fill it in, or send the line again as it is");
-    desk.press("\x1b[A\r");
+    desk.sees("the line still has {order}; fill it in, or Enter sends it as it is");
+    desk.prompts("> Order {order} is paid.");
+    desk.press("\r");
     ann.until_text("Order {order} is paid.");
     fs::write(&file, "no name\n").expect("it is written");
     desk.press("/r greet\r");
