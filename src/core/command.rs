@@ -280,6 +280,12 @@ impl Who {
         self.0.strip_prefix('#').unwrap_or(&self.0).parse().ok()
     }
 
+    /// For `*1`, which stands for a customer whose number ends in 1: that digit.
+    pub fn last_digit(&self) -> Option<u32> {
+        let digit = self.0.strip_prefix('*')?;
+        digit.parse().ok().filter(|_| digit.len() == 1)
+    }
+
     /// Whether this can be a name. `#2` is only a number.
     pub fn may_be_name(&self) -> bool {
         !self.0.starts_with('#') || self.number().is_none()

@@ -117,7 +117,7 @@ const ADMIN_DETAILS: [(&str, &str); 29] = [
     ),
     ("resume", "/resume [#N] [TEXT]: go on with a customer on hold; TEXT is sent to them."),
     ("say", "/say #N TEXT: send customer N TEXT. Your other lines go where they went before."),
-    ("switch", "/switch N: your lines go to customer N from now on. Alt-1 to Alt-9 do the same."),
+    ("switch", "/switch N: your lines go to customer N from now on. Alt-1 goes to #1, #11 or #21."),
     (
         "tag",
         "/tag [#N] WORD: add a tag to the conversation. /list shows it, and /find finds it. \

@@ -2,7 +2,7 @@
 
 use crate::core::agent::QUEUE;
 use crate::core::command::Who;
-use crate::core::report::Fitting;
+use crate::core::report::{AgentRefusal, Fitting};
 use crate::core::text::{Name, begins, is_same};
 use crate::wire::ConversationId;
 
@@ -38,6 +38,20 @@ impl Desk {
     pub fn find_own(&self, seat: SeatId, who: &Who) -> Result<u32, Missing> {
         let agent = self.team.agent_at(seat);
         self.find_named(who, |known| agent.is_some_and(|agent| known.is_owned_by(agent)))
+    }
+
+    /// The ordinal of the agent's customer whose number ends in this digit. If there are several,
+    /// it is the next one after the customer in focus, in turn.
+    ///
+    /// # Errors
+    /// When the agent has no such customer.
+    pub fn find_own_by_digit(&self, seat: SeatId, digit: u32) -> Result<u32, AgentRefusal> {
+        let ordinal = |id: ConversationId| self.conversations[id].ordinal;
+        let after = self.focus(seat).map_or(0, ordinal);
+        let own = self.own_conversations(seat).map(ordinal);
+        let fitting: Vec<_> = own.filter(|ordinal| ordinal % 10 == digit).collect();
+        let next = fitting.iter().find(|ordinal| **ordinal > after).or(fitting.first());
+        next.copied().ok_or(AgentRefusal::NoneEndsIn(digit))
     }
 
     /// The ordinal of the named customer. Customers who have an agent are preferred.

@@ -84,6 +84,8 @@ pub enum AgentRefusal {
     NothingToUndo,
     /// `/next` when the agent has no other customer.
     NoOther,
+    /// `/switch *1` of an agent without a customer whose number ends in that digit.
+    NoneEndsIn(u32),
     /// No customer has the focus; and what the agent can do about it.
     NoFocus(Choice),
     /// A handback or close of this customer has no answer yet.
@@ -183,6 +185,9 @@ impl fmt::Display for AgentRefusal {
             }
             AgentRefusal::NothingToUndo => {
                 f.write_str("there is nothing to undo: a /close or /handback can be undone for 5 s")
+            }
+            AgentRefusal::NoneEndsIn(digit) => {
+                write!(f, "none of your customers has a number that ends in {digit}")
             }
             AgentRefusal::NoOther => {
                 f.write_str("there is no other conversation; /list shows who is waiting")

@@ -153,8 +153,8 @@ impl Board {
         match key {
             Key::Enter => return self.enter(look),
             Key::Search => self.editor.search(),
-            Key::Go(number) if look.is_agent() => {
-                return self.command(format!("/switch {number}"), look);
+            Key::Go(digit) if look.is_agent() => {
+                return self.command(format!("/switch *{digit}"), look);
             }
             Key::GoOn if look.is_agent() => return self.command("/next".to_owned(), look),
             Key::Tab if self.editor.is_empty() && look.is_agent() => {

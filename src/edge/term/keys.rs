@@ -47,7 +47,7 @@ pub(super) enum Key {
     Cancel,
     /// Ctrl-L: clears the screen.
     Redraw,
-    /// Alt-1 to Alt-9: moves the focus to the customer with this number.
+    /// Alt-0 to Alt-9: moves the focus to the customer whose number ends in this digit.
     Go(u8),
     /// Alt-a: moves the focus to the customer who has waited longest for an answer.
     GoOn,
@@ -180,7 +180,7 @@ fn escape(rest: &[u8]) -> Option<Key> {
         b"b" => Key::WordLeft,
         b"f" => Key::WordRight,
         b"a" => Key::GoOn,
-        [digit @ b'1'..=b'9'] => Key::Go(digit - b'0'),
+        [digit @ b'0'..=b'9'] => Key::Go(digit - b'0'),
         b"[3~" => Key::Delete,
         b"[1~" | b"[7~" => Key::Home,
         b"[4~" | b"[8~" => Key::End,

@@ -242,7 +242,10 @@ impl Admin {
                 ordinal.and_then(|ordinal| self.desk.decline(at, ordinal))
             }
             command::Admin::Switch(who) => {
-                let ordinal = self.find(at, who, |desk, who| desk.find_own(at, who));
+                let ordinal = match who.last_digit() {
+                    Some(digit) => self.desk.find_own_by_digit(at, digit),
+                    None => self.find(at, who, |desk, who| desk.find_own(at, who)),
+                };
                 let switched = ordinal.and_then(|ordinal| self.desk.switch(at, ordinal));
                 return self.arrive(at, switched);
             }

@@ -422,3 +422,17 @@ fn a_customer_who_waits_again_is_not_reported_as_back() {
     });
     assert_eq!(former, Some(false));
 }
+
+#[test]
+fn the_last_digit_of_a_number_leads_to_each_of_the_agents_customers_in_turn() {
+    let (mut desk, [robin, al, _]) = team();
+    (1..=12).for_each(|n| takes(&mut desk, if n == 2 { al } else { robin }, n));
+    assert_eq!(desk.find_own_by_digit(robin, 1), Ok(1));
+    desk.switch(robin, 1).expect("robin has the customer");
+    assert_eq!(desk.find_own_by_digit(robin, 1), Ok(11));
+    desk.switch(robin, 11).expect("robin has the customer");
+    assert_eq!(desk.find_own_by_digit(robin, 1), Ok(1));
+    assert_eq!(desk.find_own_by_digit(robin, 2), Ok(12), "al has #2");
+    assert_eq!(desk.find_own_by_digit(robin, 0), Ok(10));
+    assert_eq!(desk.find_own_by_digit(al, 1), Err(AgentRefusal::NoneEndsIn(1)));
+}

@@ -135,10 +135,10 @@ fn keys_go_to_another_conversation_and_leave_the_line() {
     desk.text("half");
     desk.press(Key::Go(3));
     desk.press(Key::GoOn);
-    assert_eq!(desk.seen(), "> /next\n> /switch 3\n> /next\nAnn (2)> half");
+    assert_eq!(desk.seen(), "> /next\n> /switch *3\n> /next\nAnn (2)> half");
     let typed: Vec<Typed> = desk.typed.try_iter().collect();
     let line = |text: &str| Typed::Line(text.to_owned());
-    assert_eq!(typed, [line("/next"), line("/switch 3"), line("/next")]);
+    assert_eq!(typed, [line("/next"), line("/switch *3"), line("/next")]);
 }
 
 #[test]
