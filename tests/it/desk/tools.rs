@@ -129,7 +129,7 @@ fn a_half_written_line_stays_with_its_customer_and_never_goes_to_another() {
     });
     desk.press("half for Ann");
     desk.press("\x1b2");
-    desk.sees("> /switch 2");
+    desk.sees("> /switch *2");
     desk.prompts("#2 Bob> ");
     desk.press("for Bob\r");
     users[1].until_text("for Bob");
