@@ -14,7 +14,7 @@ use crate::core::clock::Now;
 use crate::core::desk::hello::is_secret_of;
 use crate::core::desk::{self, Desk, Options, SeatId};
 use crate::core::record::{Line, Offset, What};
-use crate::core::report::Report;
+use crate::core::report::{Customers, Report};
 use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, QUEUE_MAX};
 use crate::edge::agents::AgentsFile;
 use crate::edge::clock;
@@ -298,7 +298,7 @@ impl Admin {
             Event::Typed(Typed::Complete(line)) => self.complete(at, &line),
             Event::Typed(Typed::Refused(why)) => self.tell(at, Report::Error { text: why }),
             Event::Typed(Typed::End) if self.here().input.pace.is_person() => {
-                self.ask_to_leave(0, now);
+                self.quit(at, now);
             }
             Event::Typed(Typed::End) => self.edges.seats[at].input.pace.ended(None, now),
             Event::Screen(term::Event::Interrupt { again }) => self.ctrl_c(again, now),
@@ -389,15 +389,21 @@ impl Admin {
         }
     }
 
-    /// The person at the desk's own terminal wants to leave. While other agents are attached, the
-    /// desk leaves only at the second time.
+    /// The desk's own terminal wants to leave. While a customer talks to the person there, or other
+    /// agents are attached, the desk leaves only at the second time.
     fn ask_to_leave(&mut self, code: u8, now: Now) {
-        let attached = self.desk.attached();
-        if attached.is_empty() || std::mem::replace(&mut self.has_asked_to_end, true) {
+        let left = self.desk.left_behind(SeatId::TERMINAL);
+        let is_person = self.here().input.pace.is_person();
+        let talking = left.filter(|_| is_person).map_or(0, |left| left.customers);
+        let mut unfinished = vec![Customers { talking, waiting: 0 }.to_string()];
+        if !self.desk.attached().is_empty() {
+            unfinished.push(format!("attached: {}", self.desk.attached().join(", ")));
+        }
+        unfinished.retain(|part| !part.is_empty());
+        if unfinished.is_empty() || std::mem::replace(&mut self.has_asked_to_end, true) {
             return self.leave(code, now);
         }
-        let names = attached.join(", ");
-        self.notice(&format!("attached: {names}; /quit again ends the desk for all of them"));
+        self.notice(&format!("{}; /quit again ends the desk", unfinished.join("; ")));
     }
 
     fn leave(&mut self, code: u8, now: Now) {

@@ -145,8 +145,9 @@ impl Desk {
     /// agent has another seat. A conversation that is about to end does not count.
     pub fn left_behind(&self, seat: SeatId) -> Option<LeftBehind> {
         let agent = self.team.agent_at(seat)?;
-        let stay = self.conversations_of(agent).filter(|id| self.planned(*id).is_none());
-        let customers = stay.count();
+        let is_asked = |id: &ConversationId| self.conversations[*id].controls.pending().is_some();
+        let stays = |id: &ConversationId| self.planned(*id).is_none() && !is_asked(id);
+        let customers = self.conversations_of(agent).filter(stays).count();
         let is_last = customers > 0 && self.team.seats_of(agent).len() == 1;
         is_last.then_some(LeftBehind { customers, grace: self.options.agent_grace })
     }

@@ -30,6 +30,7 @@ impl Admin {
         if self.edges.seats[at].input.pace.is_person() {
             self.desk.agent_is_here(at, now);
         }
+        self.has_asked_to_end &= at != SeatId::TERMINAL || line.trim() == "/quit";
         match focus.filter(|id| self.desk.focus(at) != Some(*id)) {
             None => self.typed(at, line, now),
             Some(id) => {

@@ -129,6 +129,6 @@ fn the_terminal_rings_and_counts_in_its_title_until_the_agent_reacts() {
     desk.writes("\x07");
     desk.press("/next\r");
     desk.last_row("#1 Ann> ");
-    desk.press("/quit\r");
+    desk.press("/quit\r/quit\r");
     assert_eq!(desk.program.exit_code(), 0);
 }

@@ -102,7 +102,7 @@ fn the_list_comes_and_goes_with_the_width_of_the_window() {
         assert_eq!(seen.matches("user Cleo: my parcel is lost").count(), 1, "{seen}");
         desk.press("\x15");
     }
-    desk.press("/quit\r");
+    desk.press("/quit\r/quit\r");
     assert_eq!(desk.program.exit_code(), 0);
 }
 

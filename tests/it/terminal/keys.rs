@@ -10,6 +10,7 @@ use crate::support::terminal::{Terminal, typed_user};
 
 const UP: &str = "\x1b[A";
 const CTRL_C: &str = "\x03";
+const CTRL_D: &str = "\x04";
 const CTRL_U: &str = "\x15";
 const CTRL_Z: &str = "\x1a";
 
@@ -146,6 +147,21 @@ fn ctrl_c_clears_the_line_then_names_open_conversations_then_ends_the_program() 
         assert_eq!(end.program.exit_code(), 130);
         assert!(end.is_cooked(), "the terminal was not restored");
     }
+}
+
+#[test]
+fn ctrl_d_asks_before_it_ends_a_desk_whose_agent_has_a_customer() {
+    let bot = bot();
+    let (mut desk, _user, _) = talking(&bot);
+    desk.press(CTRL_D);
+    desk.sees("1 customer is talking to you; /quit again ends the desk");
+    // Any other line withdraws the question.
+    desk.press("Hello\r");
+    desk.sees("admin Robin: Hello");
+    desk.press(&format!("\x0c{CTRL_D}"));
+    desk.sees("1 customer is talking to you; /quit again ends the desk");
+    desk.press(CTRL_D);
+    assert_eq!(desk.program.exit_code(), 0);
 }
 
 #[test]

@@ -111,8 +111,9 @@ fn a_held_request_waits_for_news_and_misses_none() {
     };
     // An unknown id begins anew, so this request is answered at once.
     assert_eq!(waiting.join().expect("it is answered").body["events"][1]["event"], "reset");
-    customer.say("1", "hello");
     let mut stream = customer.stream(None);
+    stream.until(|event| event["event"] == "now");
+    customer.say("1", "hello");
     stream.until_text("heard hello");
     let last = stream.last.clone().expect("an id");
     stream.until(|event| event["event"] == "now" && event["bot"] == "idle");
