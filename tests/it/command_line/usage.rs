@@ -67,6 +67,20 @@ fn a_usage_error_prints_one_line_that_names_the_help_and_exits_with_2() {
 }
 
 #[test]
+fn an_unknown_command_is_named_together_with_those_that_there_are() {
+    for wrong in [&["doctor"][..], &["hstory", "--json"], &["USER"]] {
+        let (code, out, err) = ended(wrong);
+        assert_eq!((code, out), (2, Vec::new()), "{wrong:?}");
+        let expected = format!(
+            "handoff: there is no command '{}'; the commands are user, admin, agent, attach, web, \
+             bot, demo; see 'handoff --help'",
+            wrong[0]
+        );
+        assert_eq!(err, [expected]);
+    }
+}
+
+#[test]
 fn a_taken_port_causes_one_line_with_the_address() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let address = taken.local_addr().expect("a listener has an address").to_string();
