@@ -25,9 +25,7 @@ fn main() -> ExitCode {
             Ok(0)
         }
         Err(Exit::Usage(line)) => {
-            let mode = arguments.first().filter(|mode| {
-                ["user", "admin", "agent", "attach", "web", "bot", "demo"].contains(mode)
-            });
+            let mode = arguments.first().filter(|mode| args::is_command(mode));
             let mode = mode.map_or(String::new(), |mode| format!(" {mode}"));
             term::complain(&format!("{line}; see 'handoff{mode} --help'"));
             Ok(2)

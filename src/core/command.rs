@@ -190,15 +190,19 @@ impl Admin {
             }
             "wait" => return seconds(rest).map(Admin::Wait),
             "json" => {
-                let (on, rest) = number_first(rest);
+                let (on, rest) = number_or_text(rest)?;
                 let text = json(rest)?;
                 return Ok(match on {
                     None => Admin::Say(text),
                     on => Admin::In(on, Action::Say(text)),
                 });
             }
-            "handback" | "close" | "say" | "note" | "tag" | "untag" | "hold" | "resume"
-            | "transfer" | "block" => {
+            "handback" | "close" | "say" | "hold" | "resume" | "transfer" => {
+                let (on, rest) = number_or_text(rest)?;
+                return Action::parse(name, rest).map(|action| Admin::In(on, action));
+            }
+            // These stay at the desk, and a word with a # is a usual tag.
+            "note" | "tag" | "untag" | "block" => {
                 let (on, rest) = number_first(rest);
                 return Action::parse(name, rest).map(|action| Admin::In(on, action));
             }
@@ -370,6 +374,21 @@ fn number_first(rest: &str) -> (Option<u32>, &str) {
     }
 }
 
+/// Like [`number_first`], where a mistyped number would do harm: the text would go to a customer,
+/// or another conversation would end.
+///
+/// # Errors
+/// When the text begins with `#`, right behind it something else than a number.
+fn number_or_text(rest: &str) -> Result<(Option<u32>, &str), String> {
+    match number_first(rest) {
+        (None, text) if text.starts_with('#') && first_word(text).0 != "#" => {
+            let word = first_word(text).0;
+            Err(format!("{word} is no customer's number; /list shows the numbers"))
+        }
+        found => Ok(found),
+    }
+}
+
 fn unknown(name: &str) -> String {
     format!("there is no command /{name}; /help shows them, //{name} says it")
 }
@@ -437,6 +456,27 @@ mod tests {
             Admin::parse("/note #paid in full"),
             Ok(Admin::In(None, Action::Note("#paid in full".to_owned())))
         );
+    }
+
+    #[test]
+    fn a_mistyped_number_is_no_text_for_a_customer_and_no_note() {
+        for wrong in ["#?", "#three", "#-3", "#99999999999", "##"] {
+            for rest in
+                ["/say % hi", "/json % \"hi\"", "/hold % hi", "/close % done", "/handback %"]
+            {
+                let error = Admin::parse(&rest.replace('%', wrong)).expect_err(rest);
+                assert!(error.contains(&format!("{wrong} is no customer's number")), "{error}");
+            }
+        }
+        let say = |text: &str| Ok(Admin::In(None, Action::Say(text.to_owned())));
+        assert_eq!(Admin::parse("/say # of items"), say("# of items"));
+        assert_eq!(Admin::parse("/say item #?"), say("item #?"));
+        assert_eq!(Admin::parse("/tag #vip"), Ok(Admin::In(None, Action::Tag("#vip".to_owned()))));
+        assert_eq!(
+            Admin::parse("/say #3 #new"),
+            Ok(Admin::In(Some(3), Action::Say("#new".to_owned())))
+        );
+        assert_eq!(Admin::parse("#new"), Ok(Admin::Say("#new".to_owned())), "without a command");
     }
 
     #[test]

@@ -297,8 +297,8 @@ impl Serialize for Earlier {
 pub struct Told {
     /// The conversation.
     pub conversation: ConversationId,
-    /// The conversation's number at this desk; for people only.
-    #[serde(skip)]
+    /// The conversation's number at this desk.
+    #[serde(rename = "n", skip_serializing_if = "Option::is_none")]
     pub ordinal: Option<u32>,
     /// Whether the next line from here goes to another conversation, so that a person must see
     /// whose message this is. For people only.

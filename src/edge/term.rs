@@ -25,9 +25,10 @@ use crate::core::text::Safe;
 use crate::wire::{Author, ConversationId};
 use board::Board;
 use input::{Input, Waker};
+use layout::{Shown, wrap};
 use mode::RawMode;
 use render::Look;
-use screen::{Command, Output, Way};
+use screen::{Command, Output, Way, line_columns};
 use words::Reader;
 
 pub use words::Tone;
@@ -395,6 +396,16 @@ pub fn is_terminal() -> bool {
 /// Prints a text on stdout, in a program that has no screen. A reader that is gone does not matter.
 pub fn print(text: &str) {
     let _ = writeln!(io::stdout(), "{}", Safe(text.trim_end()));
+}
+
+/// Prints lines of words like [`print`]. At a terminal a line that is too long breaks at a space.
+/// It is not for a command, which a person could not copy then.
+pub fn print_words(text: &str) {
+    let stdout = io::stdout();
+    let columns = if stdout.is_terminal() { line_columns(&stdout) } else { usize::MAX };
+    for line in text.lines() {
+        wrap(&Shown::text(line), columns, columns).iter().for_each(|row| print(row.as_str()));
+    }
 }
 
 /// Prints one line on stderr, in a program that has no screen: not yet, or not any more.

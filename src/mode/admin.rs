@@ -267,7 +267,8 @@ impl Admin {
     }
 
     fn takes_lines(&self) -> bool {
-        self.leaving.is_none() && self.here().input.pace.takes_lines()
+        let pace = &self.here().input.pace;
+        (self.leaving.is_none() && pace.takes_lines()) || pace.reads_rest(clock::now())
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -276,7 +277,7 @@ impl Admin {
         let prompts = prompts.filter_map(|at| self.desk.prompt_changes_in(at.id, now));
         let prompt = prompts.min().map(|time| now.clock + time);
         let later = self.edges.terminals.deadline();
-        let paces = self.edges.seats.iter().filter_map(|at| at.input.pace.deadline()).min();
+        let paces = self.edges.seats.iter().filter_map(|at| at.input.pace.deadline(now)).min();
         let lists = self.edges.seats.iter().filter_map(|at| at.beside.due()).min();
         let agents = self.agents.as_ref().map(|(_, look)| *look);
         let desk = [Some(self.desk.deadline()), self.desk.next_call(), prompt, later];
@@ -417,8 +418,12 @@ impl Admin {
             self.leave(0, now);
         }
         let Some((by, code)) = self.leaving else { return Ok(None) };
-        if !self.desk.undelivered().is_empty() && now.clock < by {
+        let pace = &self.here().input.pace;
+        if (!self.desk.undelivered().is_empty() && now.clock < by) || pace.reads_rest(now) {
             return Ok(None);
+        }
+        if let Some(text) = pace.not_sent() {
+            self.edges.seats[SeatId::TERMINAL].seat_mut().fail(text);
         }
         for who in self.desk.waiting() {
             self.notice(&format!("{who} is still waiting"));

@@ -49,9 +49,7 @@ pub fn run(args: &args::Agent) -> Result<u8, String> {
             };
             term::print(&format!("{name} {what} works once, for: handoff attach --desk HOST:PORT"));
             term::print(&code.to_string());
-            if let Some(doubt) = args.doubt()? {
-                term::complain(&doubt);
-            }
+            complain(args.doubt()?);
         }
         AgentTask::List => {
             let agents = AgentsFile::open(file)?;
@@ -66,6 +64,9 @@ pub fn run(args: &args::Agent) -> Result<u8, String> {
                 };
                 term::print(&format!("{name}{shown}{lead}{served}"));
             }
+            let is_empty = agents.agents().iter().next().is_none();
+            complain(args.doubt()?);
+            complain(is_empty.then(|| "no agents; 'handoff agent add NAME' adds one".to_owned()));
         }
         AgentTask::Revoke(name) => {
             let by = ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(|name| env::var(name).ok());
@@ -80,6 +81,11 @@ pub fn run(args: &args::Agent) -> Result<u8, String> {
         }
     }
     Ok(0)
+}
+
+/// Prints a remark on stderr, if there is one.
+fn complain(remark: Option<String>) {
+    remark.iter().for_each(|remark| term::complain(remark));
 }
 
 /// The differences between the former and the new options of an agent, as sentences.

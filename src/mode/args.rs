@@ -13,7 +13,7 @@ mod web;
 
 use std::path::PathBuf;
 
-use argh::FromArgs;
+use argh::{FromArgs, SubCommands};
 
 use crate::edge::tls::Identity;
 
@@ -94,6 +94,11 @@ pub fn parse(arguments: &[&str]) -> Result<Mode, Exit> {
     if matches!(*arguments, ["--version" | "-V"]) {
         return Err(Exit::Help(format!("handoff {}", env!("CARGO_PKG_VERSION"))));
     }
+    if let Some(name) = arguments.first().filter(|it| !it.starts_with('-') && !is_command(it)) {
+        let names = commands().collect::<Vec<_>>().join(", ");
+        let why = format!("there is no command '{name}'; the commands are {names}");
+        return Err(Exit::Usage(why));
+    }
     let checked = match raw::Args::from_args(&["handoff"], &arguments) {
         Ok(args) => match args.mode {
             raw::Mode::User(user) => user.check().map(Mode::User),
@@ -108,6 +113,16 @@ pub fn parse(arguments: &[&str]) -> Result<Mode, Exit> {
         Err(early) => Err(one_line(&early.output)),
     };
     checked.map_err(Exit::Usage)
+}
+
+/// Whether `handoff` has a command with this name.
+pub fn is_command(name: &str) -> bool {
+    commands().any(|command| command == name)
+}
+
+/// The names of all commands.
+fn commands() -> impl Iterator<Item = &'static str> {
+    raw::Mode::COMMANDS.iter().map(|command| command.name)
 }
 
 impl raw::User {

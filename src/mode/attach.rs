@@ -20,7 +20,7 @@ use crossbeam_channel::{bounded, never};
 
 use crate::core::backoff::Backoff;
 use crate::core::report::Report;
-use crate::core::script::{BATCH_MAX, QUEUE_MAX};
+use crate::core::script::{BATCH_MAX, QUEUE_MAX, Rest};
 use crate::edge::clock;
 use crate::edge::journal::{Credentials, Fault, TypedLines};
 use crate::edge::signals;
@@ -90,6 +90,10 @@ struct Attach {
     list_rows: u16,
     /// The input of a script has ended, and whether the desk knows.
     end: End,
+    /// A script's latest line is `/quit`.
+    has_quit: bool,
+    /// The script has failed: these lines of it are not sent.
+    rest: Option<Rest>,
     /// The program is ending: the latest time for it, and the exit code.
     leaving: Option<(Instant, u8)>,
 }
@@ -151,6 +155,8 @@ pub fn run(args: &args::Attach) -> Result<u8, String> {
         has_asked_to_leave: false,
         list_rows: 0,
         end: End::No,
+        has_quit: false,
+        rest: None,
         leaving: None,
     };
     unsent.iter().for_each(|text| attach.give_back("the code is another one", text));
@@ -190,7 +196,7 @@ impl Attach {
     /// one before.
     fn takes_lines(&self) -> bool {
         let is_free = self.screen.is_interactive() || self.lines.is_empty();
-        self.leaving.is_none() && self.end == End::No && is_free
+        (self.leaving.is_none() && self.end == End::No && is_free) || self.reads_rest()
     }
 
     fn has_room(&self) -> bool {
@@ -202,7 +208,8 @@ impl Attach {
             Link::Waiting(at) => Some(at),
             _ => None,
         };
-        [dial, self.leaving.map(|(by, _)| by)].into_iter().flatten().min()
+        let rest = self.rest.as_ref().and_then(|rest| rest.deadline(clock::now()));
+        [dial, self.leaving.map(|(by, _)| by), rest].into_iter().flatten().min()
     }
 
     fn handle(&mut self, event: Event<Infallible>) -> Result<(), String> {
@@ -219,7 +226,10 @@ impl Attach {
             Event::Typed(Typed::Complete(line)) => self.send(&SeatMessage::Complete { line }),
             Event::Typed(Typed::Refused(why)) => self.error(why),
             Event::Typed(Typed::End) if self.screen.is_interactive() => self.ask_to_leave(),
-            Event::Typed(Typed::End) => self.end = End::Reached,
+            Event::Typed(Typed::End) => {
+                self.rest.iter_mut().for_each(Rest::ended);
+                self.end = End::Reached;
+            }
             Event::Screen(term::Event::Interrupt { again }) => match &self.customers {
                 Some(customers) if !again && self.leaving.is_none() => {
                     self.notice(&format!("{customers}; Ctrl-C again leaves"));
@@ -242,7 +252,12 @@ impl Attach {
 
     /// A line was typed while this conversation had the focus: it is kept, and then sent.
     fn typed(&mut self, focus: Option<ConversationId>, text: &str) -> Result<(), String> {
-        if self.screen.is_interactive() && text.trim() == "/quit" {
+        if let Some(rest) = &mut self.rest {
+            rest.add(text);
+            return Ok(());
+        }
+        self.has_quit = text.trim() == "/quit";
+        if self.has_quit && self.screen.is_interactive() {
             self.ask_to_leave();
             return Ok(());
         }

@@ -208,17 +208,18 @@ impl User {
     }
 
     fn takes_lines(&self) -> bool {
-        matches!(self.stage, Stage::Talking)
-            && self.pace.takes_lines()
-            && (self.pace.is_person() || !self.session().is_bot_busy())
+        let is_free = self.pace.is_person() || !self.session().is_bot_busy();
+        let is_talking = matches!(self.stage, Stage::Talking);
+        (is_talking && self.pace.takes_lines() && is_free) || self.pace.reads_rest(clock::now())
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let own = match self.stage {
+        let leaving = match self.stage {
             Stage::Leaving { by, .. } => Some(by),
-            Stage::Talking => self.pace.deadline(),
+            Stage::Talking => None,
         };
-        [own, self.sessions.deadline()].into_iter().flatten().min()
+        let pace = self.pace.deadline(clock::now());
+        [leaving, pace, self.sessions.deadline()].into_iter().flatten().min()
     }
 
     fn handle(&mut self, event: Event<bot::Answer>) -> Result<(), Stop> {

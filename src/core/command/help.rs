@@ -18,7 +18,7 @@ pub const USER_HELP: &str = "\
 pub const ADMIN_HELP: &str = "\
 /accept [N]               accept the next customer, or customer N
 /list                     list customers: first those with unanswered lines
-/switch N, /next          go to customer N, or to who has waited longest
+/switch N, /next          go to customer N; to the one whom you owe an answer
 /close, /handback [NOTE]  close the conversation; give it back to the bot
 /undo                     within 5 s: take a /close or /handback back
 /say #N TEXT              send customer N one line, without going there
@@ -102,7 +102,8 @@ const ADMIN_DETAILS: [(&str, &str); 29] = [
     ),
     (
         "next",
-        "/next: go to the customer who has waited longest for your answer, or to the next one.",
+        "/next: go to your customer whose lines have had no answer for the longest time, or to the \
+         next one of yours. /accept takes one who waits in the queue.",
     ),
     (
         "note",

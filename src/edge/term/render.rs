@@ -77,7 +77,9 @@ impl Place {
 /// A report as plain lines, each without its line end. `None` if the report is not for people.
 pub(super) fn plain(report: &Report, reader: Reader, place: Place) -> Option<Vec<Shown>> {
     if let Report::Message(told) = report {
-        return Some(plain_message(told, place));
+        // What a pipe gets may be read by a program, which knows the word of the former releases.
+        let reader = if place == Place::Pipe { Reader::Operator } else { reader };
+        return Some(plain_message(told, reader, place));
     }
     let (_, text) = read_by(report, reader)?;
     Some(plain_note("handoff: ", &text, place))
@@ -90,10 +92,10 @@ pub(super) fn plain_note(mark: &'static str, text: &Shown, place: Place) -> Vec<
     prefixed(mark, more, &rows)
 }
 
-fn plain_message(told: &Told, place: Place) -> Vec<Shown> {
+fn plain_message(told: &Told, reader: Reader, place: Place) -> Vec<Shown> {
     let (columns, more) = (place.columns(), place.more());
     let number = told.ordinal.map(|ordinal| format!("#{ordinal} ")).unwrap_or_default();
-    let head = Shown::line(&format!("{number}{}", speaker(told)));
+    let head = Shown::line(&format!("{number}{}", speaker(told, reader)));
     let used = width(head.as_str()) + 1;
     let rest = room(columns, more.len());
     let mut lines = Vec::new();
@@ -119,8 +121,8 @@ fn prefixed(first: &'static str, rest: &'static str, rows: &[Shown]) -> Vec<Show
 }
 
 /// The role, the name if there is one, the agent's own name if it differs, and a colon.
-fn speaker(told: &Told) -> String {
-    let role = role(told.author);
+fn speaker(told: &Told, reader: Reader) -> String {
+    let role = role(told.author, reader);
     let name = told.name.as_deref().and_then(Name::new);
     let shown = name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
     let is_other =
@@ -130,11 +132,12 @@ fn speaker(told: &Told) -> String {
     format!("{role}{shown}{agent}:")
 }
 
-fn role(author: Author) -> &'static str {
-    match author {
-        Author::User => "user",
-        Author::Bot => "bot",
-        Author::Admin => "admin",
+fn role(author: Author, reader: Reader) -> &'static str {
+    match (author, reader) {
+        (Author::User, _) => "user",
+        (Author::Bot, _) => "bot",
+        (Author::Admin, Reader::Customer { .. }) => "agent",
+        (Author::Admin, Reader::Agent | Reader::Operator) => "admin",
     }
 }
 
@@ -326,7 +329,7 @@ impl Look {
             None => String::new(),
         });
         let gap = Shown::own(if number.is_empty() { "" } else { " " });
-        let speaker = Shown::line(&speaker(told));
+        let speaker = Shown::line(&speaker(told, self.reader));
         let head = time.clone().and(&number).and(&gap).and(&speaker);
         let used = width(head.as_str()) + 1;
         let text = text_of(told);

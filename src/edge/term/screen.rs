@@ -108,15 +108,21 @@ impl Outlet {
     }
 
     /// Where plain lines go. A terminal would break a line of more columns itself, and its second
-    /// row would have no prefix. The last column stays free, because some terminals break there.
+    /// row would have no prefix.
     fn place(&self) -> Place {
         if !self.is_terminal {
             return Place::Pipe;
         }
-        let columns = tcgetwinsize(&self.file).map_or(0, |size| usize::from(size.ws_col));
-        // A terminal that does not know its size says 0.
-        Place::Terminal { columns: columns.checked_sub(1).unwrap_or(usize::MAX) }
+        Place::Terminal { columns: line_columns(&self.file) }
     }
+}
+
+/// The most columns of a plain line at this terminal. The last column stays free, because some
+/// terminals break there.
+pub(super) fn line_columns(terminal: impl AsFd) -> usize {
+    let columns = tcgetwinsize(terminal).map_or(0, |size| usize::from(size.ws_col));
+    // A terminal that does not know its size says 0.
+    columns.checked_sub(1).unwrap_or(usize::MAX)
 }
 
 impl Output {

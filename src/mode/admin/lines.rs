@@ -55,7 +55,11 @@ impl Admin {
     /// Takes a line. An agent's line is done or refused at once; a script's line waits until it can
     /// be done.
     fn typed(&mut self, at: SeatId, line: &str, now: Now) -> Result<(), Stop> {
-        let is_person = self.edges.seats[at].input.pace.is_person();
+        let pace = &mut self.edges.seats[at].input.pace;
+        if pace.skips(line) {
+            return Ok(());
+        }
+        let is_person = pace.is_person();
         match command::Admin::parse(line) {
             Ok(command) if is_person => {
                 if let command::Admin::Say(text) = &command
@@ -126,9 +130,12 @@ impl Admin {
                 match self.edges.seats[at].input.pace.waited(is_here, *limit, now) {
                     Waiting::Over => self.done(at),
                     Waiting::TooLong(why) => {
-                        self.done(at);
                         self.fail(at, why);
+                        self.edges.seats[at].input.pace.give_up(now);
+                        // A terminal elsewhere hears of the end first: after `taken` it would send
+                        // the next line.
                         self.leave_seat(at, 1, now);
+                        self.done(at);
                     }
                     Waiting::On => {}
                 }

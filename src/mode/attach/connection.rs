@@ -143,7 +143,7 @@ impl Attach {
             SeatMessage::Completed { line, rest } => self.screen.complete(&line, &rest),
             SeatMessage::Insert { text } => self.screen.insert(&text),
             SeatMessage::Ring { text } => self.screen.ring(&text),
-            SeatMessage::Over { failed } => self.leave(u8::from(failed)),
+            SeatMessage::Over { failed } => self.script_is_over(failed),
             // A desk sends nothing else.
             _ => {}
         }

@@ -1,11 +1,11 @@
 //! How an agent's terminal ends: on `/quit` or an interrupt, after the desk has the typed lines.
 
-use crate::core::script::LEAVE_WITHIN;
+use crate::core::script::{LEAVE_WITHIN, Rest};
 use crate::edge::clock;
 use crate::wire::Code;
 use crate::wire::seat::SeatMessage;
 
-use super::{Attach, Link};
+use super::{Attach, End, Link};
 
 impl Attach {
     /// The person wants to leave. A person with customers must ask twice.
@@ -34,15 +34,32 @@ impl Attach {
         self.leaving.get_or_insert((clock::now().clock + LEAVE_WITHIN, code));
     }
 
+    /// The desk has ended this terminal's script. If the script failed before its input ended, the
+    /// rest of the input is read, to say what is not sent.
+    pub(super) fn script_is_over(&mut self, failed: bool) {
+        if failed && !self.has_quit && self.end == End::No {
+            self.rest.get_or_insert_with(|| Rest::new(clock::now()));
+        }
+        self.leave(u8::from(failed));
+    }
+
+    /// Whether the rest of a script that failed is being read.
+    pub(super) fn reads_rest(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| rest.is_read(clock::now()))
+    }
+
     /// The exit code, once there is nothing more to do.
     pub(super) fn leave_when_done(&mut self) -> Result<Option<u8>, String> {
         let Some((by, code)) = self.leaving else { return Ok(None) };
-        if !self.lines.is_empty() && clock::now().clock < by {
+        if (!self.lines.is_empty() && clock::now().clock < by) || self.reads_rest() {
             return Ok(None);
         }
         let waiting = self.waiting()?;
         for text in &waiting {
             self.error(format!("not sent yet, kept for the next start: {text}"));
+        }
+        if let Some(text) = self.rest.as_ref().and_then(Rest::sentence) {
+            self.error(text);
         }
         let text = "the terminal is leaving".to_owned();
         self.send(&SeatMessage::Bye { code: Code::Leaving, text });

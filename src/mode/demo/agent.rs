@@ -29,16 +29,14 @@ pub(super) fn run() -> Result<u8, String> {
     let mut events = stage.events;
     let program =
         std::env::current_exe().map_err(|e| format!("cannot find the program itself: {e}"))?;
-    term::print(WELCOME);
+    let (shown, desk, bot) = (program.display(), &stage.desk, &stage.bot_url);
+    term::print_words(WELCOME);
+    term::print_words("Another customer, from another terminal:");
+    term::print(&format!("  {shown} user --admin {desk} --bot {bot} --ephemeral"));
+    term::print_words("A desk of your own, and a customer for it:");
     term::print(&format!(
-        "Another customer, from another terminal:\n  \
-         {program} user --admin {desk} --bot {bot} --ephemeral\n\
-         A desk of your own, and a customer for it:\n  \
-         {program} admin --listen 127.0.0.1:5000 --ephemeral\n  \
-         {program} user --admin 127.0.0.1:5000 --bot {bot} --ephemeral\n",
-        program = program.display(),
-        desk = stage.desk,
-        bot = stage.bot_url,
+        "  {shown} admin --listen 127.0.0.1:5000 --ephemeral\n  \
+         {shown} user --admin 127.0.0.1:5000 --bot {bot} --ephemeral"
     ));
     std::thread::Builder::new()
         .name("agent".to_owned())

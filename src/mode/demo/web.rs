@@ -33,9 +33,11 @@ pub(super) fn run() -> Result<u8, String> {
     term::print(&format!(
         "The customer, in a browser:        {url}/chat\n\
          The customer, on a shop's page:    {origin}\n\
-         The agent, in another terminal:    {program} admin --listen {desk} --ephemeral\n\
-         Ask the bot for a human, then type /accept at the agent's. Ctrl-C ends the demo."
+         The agent, in another terminal:    {program} admin --listen {desk} --ephemeral"
     ));
+    term::print_words(
+        "Ask the bot for a human, then type /accept at the agent's. Ctrl-C ends the demo.",
+    );
     let (ended, end) = crossbeam_channel::bounded(1);
     std::thread::spawn(move || {
         // The gateway's events end with the gateway.

@@ -80,13 +80,16 @@ impl User {
             self.turn(now)?;
         }
         let Stage::Leaving { by, then } = self.stage else { return Ok(None) };
-        if !self.is_left() && now.clock < by {
+        if (!self.is_left() && now.clock < by) || self.pace.reads_rest(now) {
             return Ok(None);
         }
         self.input().leave();
         self.turn(now)?;
         if let Some(session) = self.sessions.get(self.edges.current) {
             self.edges.tell_undelivered(session, session.undelivered())?;
+        }
+        if let Some(text) = self.pace.not_sent() {
+            self.edges.seat.fail(text);
         }
         let opening = self.opening.take();
         if let (Then::Exit(_), Some(command::User::Say(text))) = (then, &opening) {

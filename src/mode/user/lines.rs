@@ -18,6 +18,9 @@ impl User {
     /// Takes a line. A person's line is done or refused at once; a script's line waits until it can
     /// be done.
     pub(super) fn typed(&mut self, line: &str, now: Now) -> Result<(), Stop> {
+        if self.pace.skips(line) {
+            return Ok(());
+        }
         match command::User::parse(line) {
             Ok(command) if self.pace.is_person() => {
                 let opens = matches!(command, command::User::Say(_) | command::User::Human);
@@ -78,6 +81,7 @@ impl User {
             Waiting::TooLong(why) => {
                 self.pace.done();
                 self.edges.seat.fail(why);
+                self.pace.give_up(now);
                 self.leave(Then::Exit(1), now);
             }
             Waiting::On => {}

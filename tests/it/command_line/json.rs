@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use handoff::core::complete;
 use handoff::core::department::{Department, Language, Need};
 use handoff::core::record::Ending;
 use handoff::core::report::{
@@ -247,6 +248,18 @@ fn every_field_is_explained() {
         reports().iter().flat_map(|(full, _)| fields(&json(full))).collect();
     let elsewhere = BTreeSet::from(["listen".to_owned(), "mode".to_owned()]);
     assert_eq!(explained, &real - &elsewhere);
+}
+
+#[test]
+fn every_command_is_explained() {
+    let explained = rows("| user | admin | |");
+    for (column, commands) in [(0, &complete::USER[..]), (1, &complete::ADMIN)] {
+        for (name, _) in commands {
+            let is_it = |part: &str| part.trim_matches('`') == format!("/{name}");
+            let is_explained = explained.iter().any(|row| row[column].split([' ', ',']).any(is_it));
+            assert!(is_explained, "/{name} is not in the table");
+        }
+    }
 }
 
 #[test]

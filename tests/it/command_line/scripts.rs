@@ -4,12 +4,13 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::home::nobody_at;
 use crate::support::raw::{Raw, entry};
 use crate::support::run::Handoff;
+use crate::support::setup::Setup;
 
 fn bot() -> FakeBot {
     FakeBot::saying(|said| text(if said.contains("human") { "Human Handoff" } else { "bot here" }))
@@ -38,6 +39,64 @@ fn a_wait_that_times_out_is_an_error() {
     assert_eq!(user.exit_code(), 1);
     assert!(!user.messages().iter().any(|(_, text)| text == "never said"));
     admin.until(|event| event["link"] == "lost");
+}
+
+/// The errors of a script that failed at a `/wait 1`.
+fn errors_after_the_wait(script: &mut Handoff) -> Vec<Value> {
+    script.until_told("error", "nobody answered within 1 s");
+    assert_eq!(script.exit_code(), 1, "the script failed");
+    let errors = script.events_of("error");
+    let is_wait = |error: &Value| error["text"] == "nobody answered within 1 s";
+    errors.into_iter().skip_while(|error| !is_wait(error)).skip(1).collect()
+}
+
+#[test]
+fn a_script_that_fails_at_a_wait_says_which_lines_it_did_not_send() {
+    let setup = Setup::new();
+    let mut desk = setup.admin(&[]);
+    let wait = "/wait 1\nmy order\nsecond\n\n/close\n";
+    let mut ann = setup.queued("Ann");
+    let mut bob = setup.user(&[]);
+    bob.script(&format!("hi\n/human\n{wait}"));
+    let unsent = "3 lines were not sent, from 'my order' on";
+    let errors = errors_after_the_wait(&mut bob);
+    assert!(errors.len() == 1 && errors[0]["text"] == unsent, "{errors:?}");
+    let mut kim = setup.agent("kim", &[]);
+    kim.script(&format!("/accept Ann\nhello\n{wait}"));
+    let errors = errors_after_the_wait(&mut kim);
+    assert!(errors.len() == 1 && errors[0]["text"] == unsent, "{errors:?}");
+    ann.until_text("hello");
+    let mut dan = setup.queued("Dan");
+    desk.script("/accept Dan\nhello\n/wait 1\nmy order is late\n");
+    let errors = errors_after_the_wait(&mut desk);
+    assert!(
+        errors.iter().any(|error| error["text"] == "1 line was not sent: 'my order is late'"),
+        "{errors:?}"
+    );
+    dan.until_text("hello");
+    for customer in [&mut ann, &mut dan] {
+        customer.until(|event| event["link"] == "lost");
+        let texts: Vec<_> = customer.messages().into_iter().map(|(_, text)| text).collect();
+        assert!(texts.last().is_some_and(|text| text == "hello"), "{texts:?}");
+    }
+}
+
+#[test]
+fn a_script_that_fails_at_a_wait_does_not_wait_for_the_end_of_its_input() {
+    let setup = Setup::new();
+    let mut desk = setup.admin(&[]);
+    let mut bob = setup.user(&[]);
+    bob.say("/human\n/wait 1");
+    let errors = errors_after_the_wait(&mut bob);
+    let text = "the script has ended; a line that still comes is not sent";
+    assert!(errors.len() == 1 && errors[0]["text"] == text, "{errors:?}");
+    let mut kim = setup.agent("kim", &[]);
+    kim.say("/accept Bob\n/wait 1\nfirst\nsecond");
+    let _bob = setup.queued("Bob");
+    let errors = errors_after_the_wait(&mut kim);
+    let text = "the script has ended; nothing is sent from 'first' on (2 lines so far)";
+    assert!(errors.len() == 1 && errors[0]["text"] == text, "{errors:?}");
+    desk.close_stdin();
 }
 
 #[test]

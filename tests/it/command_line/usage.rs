@@ -42,6 +42,19 @@ fn the_version_is_printed_for_both_of_its_options() {
 }
 
 #[test]
+fn a_build_between_two_releases_does_not_have_the_version_of_a_release() {
+    const CHANGELOG: &str = include_str!("../../../CHANGELOG.md");
+    let headings: Vec<_> = CHANGELOG.lines().filter_map(|line| line.strip_prefix("# ")).collect();
+    let version = env!("CARGO_PKG_VERSION");
+    match headings[0] {
+        "Unreleased" => assert!(version.ends_with("-dev"), "{version}"),
+        released => assert!(released.starts_with(&format!("{version} - ")), "{version}"),
+    }
+    let earlier = |heading: &&&str| heading.split(" - ").next() == Some(version);
+    assert_eq!(headings[1..].iter().find(earlier), None);
+}
+
+#[test]
 fn a_usage_error_prints_one_line_that_names_the_help_and_exits_with_2() {
     let wrong: [&[&str]; 13] = [
         &[],
@@ -63,6 +76,20 @@ fn a_usage_error_prints_one_line_that_names_the_help_and_exits_with_2() {
         assert_eq!((code, out), (2, Vec::new()), "{arguments:?}");
         assert!(err.len() == 1 && err[0].starts_with("handoff: "), "{arguments:?}: {err:?}");
         assert!(err[0].contains("--help'"), "{arguments:?}: {err:?}");
+    }
+}
+
+#[test]
+fn an_unknown_command_is_named_together_with_those_that_there_are() {
+    for wrong in [&["doctor"][..], &["hstory", "--json"], &["USER"]] {
+        let (code, out, err) = ended(wrong);
+        assert_eq!((code, out), (2, Vec::new()), "{wrong:?}");
+        let expected = format!(
+            "handoff: there is no command '{}'; the commands are user, admin, agent, attach, web, \
+             bot, demo; see 'handoff --help'",
+            wrong[0]
+        );
+        assert_eq!(err, [expected]);
     }
 }
 

@@ -37,6 +37,20 @@ fn a_changed_agent_has_the_new_options_at_the_running_desk() {
 }
 
 #[test]
+fn a_list_without_agents_says_so_and_warns_of_a_desk_that_never_ran() {
+    let setup = Setup::new();
+    let none = "handoff: no agents; 'handoff agent add NAME' adds one";
+    let (list, remarks) = agent(&setup, &["list", "--profile", "nope"]);
+    let (warning, last) = remarks.split_once('\n').expect("two remarks");
+    assert!(warning.contains("no desk with the profile 'nope' has run here yet"), "{warning}");
+    assert_eq!((&*list, last), ("", none));
+    let _desk = setup.admin(&[]);
+    assert_eq!(agent(&setup, &["list"]), (String::new(), none.to_owned()));
+    setup.add_agent("lea", &[]);
+    assert_eq!(agent(&setup, &["list"]), ("lea".to_owned(), String::new()));
+}
+
+#[test]
 fn a_code_for_a_desk_that_never_ran_causes_a_warning_and_another_desk_refuses_it() {
     let setup = Setup::new();
     let (said, warning) = agent(&setup, &["add", "robin", "--profile", "shop"]);

@@ -107,7 +107,14 @@ fn no_customer_gets_anothers_line_and_the_desk_tells_customers_apart() {
             of(&user.events_of("message")),
             "the conversation is not complete and in order"
         );
+        let of_this = |event: &&Value| event["conversation"] == id;
+        let states = admin.events_of("state");
+        let state = states.iter().find(of_this).expect("the desk has printed a state");
+        assert!(state["n"].is_number(), "{state}");
+        assert!(events.iter().filter(of_this).all(|event| event["n"] == state["n"]));
         assert_eq!(user.events_of("message").len(), 21, "a customer got a line of the other one");
+        let has_number = |event: &Value| event.get("n").is_some();
+        assert!(!user.events_of("message").iter().any(has_number), "a customer has no number");
     }
 }
 

@@ -423,10 +423,13 @@ fn only_the_same_customer_is_recognized_by_their_former_conversation() {
     // The same customer comes back, and then another customer with the same name.
     let mut cleo = setup.user(&["--profile", "Cleo", "--name", "Cleo"]);
     cleo.say("a human");
-    assert_eq!(al.until(|event| event["n"] == 2)["former"], 1);
+    assert_eq!(al.until(|event| event["event"] == "state" && event["n"] == 2)["former"], 1);
     let mut other = setup.user(&["--profile", "other", "--name", "Cleo"]);
     other.say("a human");
-    assert_eq!(al.until(|event| event["n"] == 3)["former"], Value::Null);
+    assert_eq!(
+        al.until(|event| event["event"] == "state" && event["n"] == 3)["former"],
+        Value::Null
+    );
     al.say("/accept 2");
     al.until(has("al"));
     al.say("/history");

@@ -174,7 +174,7 @@ fn a_customer_with_a_full_disk_keeps_the_line_and_can_send_it_when_there_is_spac
     disk.make_room();
     user.sees(ROOM);
     admin.say("hello");
-    user.sees("admin: hello");
+    user.sees("agent: hello");
     user.press("\x1b[A");
     user.prompts("> my last words");
     user.press("\r");

@@ -43,7 +43,7 @@ fn a_whole_handoff_between_two_people_at_terminals() {
     admin.sees("[#1] user Ann: 日本語 👍 שלום");
     admin.prompts("#2 Bob · 1 unread> for Bob, half ty");
     admin.press("ped\r");
-    bob.sees("admin Robin: for Bob, half typed");
+    bob.sees("agent Robin: for Bob, half typed");
     admin.press("/switch 1\r");
     admin.prompts("#1 Ann> ");
     admin.press("/handback all well\r\r");
@@ -84,7 +84,7 @@ fn each_of_two_people_sees_in_the_prompt_that_the_other_is_typing() {
     admin.press("One mo");
     user.prompts("\ntyping, agent Robin ✓✓> ");
     admin.press("ment\r");
-    user.sees("admin Robin: One moment");
+    user.sees("agent Robin: One moment");
     user.prompts("\nagent Robin ✓✓> ");
 }
 

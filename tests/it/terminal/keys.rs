@@ -203,7 +203,7 @@ fn a_desk_refuses_ctrl_z_with_a_reason_and_goes_on() {
     desk.sees("a desk cannot be suspended, its customers would lose it; /quit ends it");
     desk.last_row("#1 Ann> to Ann");
     desk.press("\r/list\r");
-    user.sees("admin Robin: to Ann");
+    user.sees("agent Robin: to Ann");
     desk.sees("#1 Ann (gets your lines)");
     desk.program.signal(Signal::TSTP);
     desk.press("\x0c");

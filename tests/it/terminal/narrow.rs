@@ -5,6 +5,26 @@ use crate::support::home::nobody_at;
 use crate::support::terminal::Terminal;
 
 #[test]
+fn the_demo_breaks_its_first_lines_between_words() {
+    let mut demo = Terminal::sized(&["demo"], 40);
+    demo.prompts("bot> ");
+    let seen = [demo.scrollback(), demo.rows()].concat();
+    let rows: Vec<&str> = seen.iter().map(|row| row.trim_end()).collect();
+    let expected = [
+        "This is handoff's demo: a bot, a desk",
+        "and you, all on this machine.",
+        "Chat with the bot ('hello', 'buttons',",
+        "'a picture').",
+        "Then say: I want to talk to a human",
+        "/help shows the commands, Ctrl-D",
+        "leaves.",
+        "Another customer, from another",
+        "terminal:",
+    ];
+    assert!(rows.starts_with(&expected), "{rows:#?}");
+}
+
+#[test]
 fn a_prompt_in_thirty_columns_keeps_the_check_mark_and_the_counts_at_both_ends() {
     let bot = FakeBot::saying(|_| text("Human Handoff"));
     let address = nobody_at();

@@ -60,7 +60,7 @@ fn a_screen_reader_reads_a_whole_handoff_line_by_line_at_both_ends() {
             "handoff: you asked for a person; one moment, please",
             "handoff: you are number 1 in the queue",
             "handoff: agent Robin joined",
-            "admin Robin: Hello Ann",
+            "agent Robin: Hello Ann",
             "my parcel is lost",
             "user Ann: my parcel is lost",
             "handoff: the agent handed you back to the bot",

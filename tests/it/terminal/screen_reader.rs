@@ -161,7 +161,7 @@ fn a_blind_customer_hears_each_thing_once_and_in_order() {
     ann.hears("handoff: the agent is typing");
     desk.last_row("#2 Ann> Hello");
     desk.press("\r");
-    ann.hears("admin Robin: Hello");
+    ann.hears("agent Robin: Hello");
     ann.types("my parcel is lost");
     ann.hears("handoff: your last line was seen");
     desk.press("/handback\r\r");
@@ -178,7 +178,7 @@ fn a_blind_customer_hears_each_thing_once_and_in_order() {
             "handoff: you are number 1 in the queue",
             "handoff: agent Robin joined",
             "handoff: the agent is typing",
-            "admin Robin: Hello",
+            "agent Robin: Hello",
             "user Ann: my parcel is lost",
             "handoff: your last line was seen",
             "handoff: the agent handed you back to the bot",

@@ -44,7 +44,7 @@ fn rows(look: &mut Look, report: &Report, columns: usize) -> Vec<String> {
 
 /// A message as a pipe gets it.
 fn plain_message(told: &Told) -> String {
-    lines(&super::plain_message(told, Place::Pipe))
+    lines(&super::plain_message(told, Reader::Operator, Place::Pipe))
 }
 
 fn lines(lines: &[Shown]) -> String {
@@ -166,7 +166,7 @@ fn an_invisible_name_is_left_out_and_a_long_one_is_cut() {
 fn a_plain_line_is_wrapped_where_its_terminal_is_known() {
     let lines = |text: &str, columns| {
         let place = Place::Terminal { columns };
-        lines(&super::plain_message(&told(Author::Bot, text), place))
+        lines(&super::plain_message(&told(Author::Bot, text), Reader::Operator, place))
     };
     assert_eq!(lines("one two three four five", 20), "bot: one two three \n  more: four five");
     assert_eq!(lines("one two", 13), "bot:\n  more: one \n  more: two");
@@ -210,6 +210,21 @@ fn an_agents_own_name_follows_the_name_that_customers_see() {
     assert_eq!(by(Some("Support"), "kim"), "admin Support (kim): hi");
     assert_eq!(by(Some("Kim"), "kim"), "admin Kim: hi");
     assert_eq!(by(None, "desk"), "admin (desk): hi");
+}
+
+#[test]
+fn a_customer_at_a_terminal_reads_agent_and_a_pipe_gets_admin() {
+    let said = Report::Message(Told { name: Some("Robin".into()), ..told(Author::Admin, "hi") });
+    let at_terminal = Place::Terminal { columns: 80 };
+    let customer = Reader::Customer { was_lost: false };
+    let by = |reader, place| plain(&said, reader, place).map(|told| lines(&told));
+    assert_eq!(by(customer, at_terminal).as_deref(), Some("agent Robin: hi"));
+    assert_eq!(by(Reader::Agent, at_terminal).as_deref(), Some("admin Robin: hi"));
+    for reader in [customer, Reader::Operator, Reader::Agent] {
+        assert_eq!(by(reader, Place::Pipe).as_deref(), Some("admin Robin: hi"), "{reader:?}");
+    }
+    let mut look = Look { reader: customer, ..look(false) };
+    assert_eq!(rows(&mut look, &said, 80), ["14:03 agent Robin: hi"]);
 }
 
 #[test]
