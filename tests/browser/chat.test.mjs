@@ -99,6 +99,17 @@ scene('a customer who waits reads that nobody is here, and that they wait on whe
   await untilStatus(page, 'Waiting for a human, position 1');
 });
 
+scene('a customer whose agent goes reads why they wait again, also after a reload', async (stage, page) => {
+  await handOver(stage, page);
+  stage.desk.say('/transfer queue');
+  const untilTold = () => untilTrue(page, 'why', () =>
+    [...document.querySelectorAll('[role=log] .change')].map((it) => it.textContent).join('|')
+      === 'You are in the queue for a human.|Robin is here now.|Robin had to leave. You are at the front of the queue.');
+  await untilTold();
+  await page.reload();
+  await untilTold();
+});
+
 scene('a page that is only looked at keeps nothing and asks nothing', async (stage, page) => {
   assert.deepEqual(await stage.browser.cookies(), []);
   assert.deepEqual(await page.$$eval('button', (buttons) => buttons.filter((it) => it.hidden && it.checkVisibility()).map(({ id }) => id)), [],

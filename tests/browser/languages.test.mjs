@@ -41,6 +41,11 @@ for (const [language, label] of Object.entries(LABELS)) {
     await untilStatus(chat, words.onHold('Robin'));
     stage.desk.say('/resume');
     await untilStatus(chat, words.isHere('Robin'));
+    stage.desk.say('/transfer queue');
+    await untilShown(chat, words.left('Robin'));
+    await stage.desk.untilState('queued');
+    stage.desk.say('/accept');
+    await untilStatus(chat, words.isHere('Robin'));
     stage.desk.say('/close');
     await untilStatus(chat, words.closed('admin_closed', 'Robin'));
     assert.deepEqual(await overflow(chat), [0, 0]);
