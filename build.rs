@@ -122,17 +122,17 @@ fn joined_styles(sources: &Sources, name: &str) -> String {
 }
 
 /// A module and, before it, all that it imports. Each imported module becomes a function that
-/// returns its exports, so that its other names stay private. An import takes names from that
-/// result:
+/// returns its exports, so that its other names stay private. An import takes them from that list
+/// by their places, so that no name of an export is sent to a browser:
 ///
-///     const $dom = (() => { function make() { … } return { make }; })();
-///     const { make } = $dom;
+///     const $dom = (() => { function make() { … } … return [make, button, link]; })();
+///     const [make, , link] = $dom;
 fn joined_modules(sources: &Sources, name: &str) -> String {
     let mut order = Vec::new();
     collect(sources, name, &mut Vec::new(), &mut order);
     let entry = order.pop().expect("a module comes after its imports");
-    let mut joined: String = order.iter().map(|name| as_function(name, &sources[name])).collect();
-    joined.extend(statements(&sources[&entry]).map(with_names));
+    let mut joined: String = order.iter().map(|name| as_function(sources, name)).collect();
+    joined.extend(statements(&sources[&entry]).map(|it| with_names(sources, it)));
     joined
 }
 
@@ -151,24 +151,25 @@ fn collect(sources: &Sources, name: &str, path: &mut Vec<String>, order: &mut Ve
     order.push(name.to_owned());
 }
 
-fn as_function(name: &str, text: &str) -> String {
-    let mut exported = Vec::new();
+fn as_function(sources: &Sources, name: &str) -> String {
     let mut body = String::new();
     let mut waits = "";
-    for statement in statements(text) {
+    for statement in statements(&sources[name]) {
         let own = statement.strip_prefix("export ").unwrap_or(statement);
-        if own != statement {
-            exported.push(declared(own));
-        }
         // Only a line that begins at the left edge is a statement of the module itself.
         if !own.starts_with([' ', '/']) && own.contains("await ") {
             waits = "await ";
         }
-        body.push_str(&with_names(own));
+        body.push_str(&with_names(sources, own));
     }
     let is_async = if waits.is_empty() { "" } else { "async " };
-    let (module, exported) = (module(name), exported.join(", "));
-    format!("const {module} = {waits}({is_async}() => {{\n{body}return {{ {exported} }};\n}})();\n")
+    let (module, exported) = (module(name), exports(&sources[name]).join(", "));
+    format!("const {module} = {waits}({is_async}() => {{\n{body}return [{exported}];\n}})();\n")
+}
+
+/// The names that a module exports, in their order.
+fn exports(text: &str) -> Vec<&str> {
+    statements(text).filter_map(|it| it.strip_prefix("export ")).map(declared).collect()
 }
 
 /// The name that `const NAME = …`, `const { NAME } = …`, `class NAME` or a function declares.
@@ -181,13 +182,20 @@ fn declared(statement: &str) -> &str {
     name.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap_or(name)
 }
 
-/// An import, changed so that it takes names from the imported module's result. Other statements
+/// An import, changed so that it takes its names from the imported module's list. Other statements
 /// stay as they are.
-fn with_names(statement: &str) -> String {
+fn with_names(sources: &Sources, statement: &str) -> String {
     let Some(rest) = statement.strip_prefix("import ") else { return statement.to_owned() };
     let (names, _) = rest.split_once(" from ").expect("an import names what it imports");
-    let names = names.replace(" as ", ": ");
-    format!("const {names} = {};\n", module(&imports(statement)[0]))
+    let file = &imports(statement)[0];
+    let exported = exports(&sources[file]);
+    let mut taken = vec![""; exported.len()];
+    for name in names.split(['{', ',', '}']).map(str::trim).filter(|name| !name.is_empty()) {
+        let (name, own) = name.split_once(" as ").unwrap_or((name, name));
+        let place = exported.iter().position(|it| *it == name);
+        taken[place.unwrap_or_else(|| panic!("{file} does not export {name}"))] = own;
+    }
+    format!("const [{}] = {};\n", taken.join(", "), module(file))
 }
 
 fn module(name: &str) -> String {

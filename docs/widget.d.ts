@@ -14,7 +14,7 @@ interface Handoff {
   identify(identity: string): void;
   /** The customer has left: nothing of them is shown or kept in this browser any more. */
   logout(): void;
-  /** Calls `listen` whenever the panel opens or closes. */
+  /** Calls `listen` whenever the customer sees the panel open or close. */
   on(name: 'open', listen: (isOpen: boolean) => void): void;
   /** Calls `listen` whenever the number of unread messages changes. */
   on(name: 'unread', listen: (count: number) => void): void;

@@ -52,6 +52,8 @@ let fields = listOf(byId('page').dataset.ask);
 let isHandoffHeld = false;
 /** The latest event that was shown before the present ones. At a load no event counts as new. */
 let shownBefore = Infinity;
+/** Whether the customer is asked if the conversation shall end. */
+let isEndAsked = false;
 let isReloading = false;
 let isPainting = false;
 /** The other tabs that the customer is looking at. */
@@ -269,13 +271,25 @@ async function tellAbout(values) {
   }
 }
 
-/** Asks for a human, for the bot, or for the end. A second press repeats the request, with its id. */
+/** Whether the customer would lose a place in the queue, or a human, by an end. */
+const isWithHumans = () => ['queued', 'active'].includes(talk.state);
+
+/**
+ * Asks for a human, for the bot, or for the end, which a customer who is with humans must press
+ * twice; `stay` takes the first press back. A second press repeats the request, with its id.
+ */
 function ask(kind) {
   if (outbox.asking.includes(kind)) {
     return;
   }
+  isEndAsked = kind === 'end' && isWithHumans() && !isEndAsked;
+  if (isEndAsked || kind === 'stay') {
+    paint();
+    byId(isEndAsked ? 'stay' : 'end').focus();
+    return;
+  }
   isHandoffHeld = kind === 'human';
-  if (mustAsk()) {
+  if (isHandoffHeld && mustAsk()) {
     paint();
     about.focus();
     return;
@@ -433,6 +447,7 @@ function paintSoon() {
 function paint() {
   isPainting = false;
   const focused = document.activeElement;
+  isEndAsked &&= isWithHumans();
   transcript.setWaiting(outbox.lines, describe);
   transcript.update();
   byId('earlier').hidden = !talk.hasEarlier;
@@ -450,6 +465,7 @@ function paint() {
     reason: talk.reason,
     now: talk.now,
     asking: outbox.asking,
+    isEndAsked,
     isEmpty: talk.events.length === 0 && outbox.lines.length === 0,
     isKept: store.lasts,
     endsWithPage: token.endsWithPage,
@@ -457,6 +473,7 @@ function paint() {
     actions: {
       begin: () => connection.again(),
       again: () => ask('again'),
+      end: () => ask('end'),
     },
   });
   if (focused?.disabled || !focused?.isConnected) {

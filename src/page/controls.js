@@ -17,16 +17,22 @@ export class Controls {
   #wasLost = false;
   #backUntil = 0;
 
-  /** `hooks`: `ask(kind)` for `human`, `bot` and `end`, `focus()` when a focused button goes. */
+  /** `hooks`: `ask(kind)` for `human`, `bot`, `end` and `stay`, `focus()` when a focused button goes. */
   constructor(hooks) {
     this.#hooks = hooks;
-    const ids = ['face', 'status', 'end', 'human', 'bot', 'notice', 'action', 'dots'];
-    for (const id of [...ids, 'intro', 'input']) {
+    for (const id of ['face', 'status', 'notice', 'action', 'dots', 'intro', 'input']) {
       this.#elements[id] = byId(id);
     }
-    for (const kind of ['end', 'human', 'bot']) {
+    for (const kind of ['end', 'human', 'bot', 'stay']) {
+      this.#elements[kind] = byId(kind);
       this.#elements[kind].addEventListener('click', () => hooks.ask(kind));
     }
+    document.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape' && !this.#elements.stay.hidden) {
+        event.preventDefault();
+        hooks.ask('stay');
+      }
+    });
     this.#elements.action.addEventListener('click', () => this.#act?.());
   }
 
@@ -34,18 +40,20 @@ export class Controls {
 
   /**
    * `facts`: `phase`, `problem`, `downSince` of the connection; `state`, `agent`, `reason`, `now`
-   * of the conversation; `asking`, the requests under way; `isEmpty`; `failure`, what did not work;
-   * `actions`, what the notice's button does.
+   * of the conversation; `asking`, the requests under way; `isEndAsked`, whether the customer is
+   * asked about the end; `isEmpty`; `failure`, what did not work; `actions`, what the notice's
+   * button does.
    */
   show(facts) {
-    const { phase, state, asking, now, isEmpty } = facts;
+    const { phase, state, asking, isEndAsked, now, isEmpty } = facts;
     const isKnown = phase === 'known' || !isEmpty;
-    const { end, human, bot, input, intro } = this.#elements;
+    const { end, human, bot, stay, input, intro } = this.#elements;
     this.#setStatus(isKnown ? facts : { ...facts, state: 'bot' });
     this.#setNotice(noticeOf({ ...facts, back: this.#isBack(facts) }), facts);
-    this.#toggle(end, isKnown && state !== 'closed', asking.includes('end'));
+    this.#toggle(end, !isEmpty && state !== 'closed' && !isEndAsked, asking.includes('end'));
     this.#toggle(human, !isKnown || state === 'bot', asking.includes('human'));
-    this.#toggle(bot, isKnown && state === 'queued', asking.includes('bot'));
+    this.#toggle(bot, isKnown && state === 'queued' && !isEndAsked, asking.includes('bot'));
+    this.#toggle(stay, isEndAsked, false);
     human.classList.toggle('wanted', now?.bot === 'failed');
     intro.hidden = !isEmpty || phase === 'opening';
     this.#setDots(facts);
@@ -118,7 +126,10 @@ export class Controls {
 /** The most urgent notice of all that apply now: `{kind, text, action, label}`, or null. */
 function noticeOf(facts) {
   const { phase, problem, downSince, state, now, asking, failure, back, agent } = facts;
-  const { isKept, endsWithPage } = facts;
+  const { isEndAsked, isKept, endsWithPage } = facts;
+  if (isEndAsked) {
+    return { kind: 'ask', text: words.reallyEnd, action: 'end', label: words.end };
+  }
   const entry = {
     customers: words.customers,
     begin: words.cannotBegin,

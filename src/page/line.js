@@ -39,10 +39,10 @@ function imageLabel(address) {
 }
 
 /** The text of a change of state, or null if nothing new is to be said. */
-export function changeText({ state, reason, admin, agent }) {
+export function changeText({ state, reason, admin, agent, owner }) {
   switch (state) {
     case 'queued':
-      return words.queued;
+      return owner === 'active' ? words.left(agent) : words.queued;
     case 'active':
       return words.joined(admin);
     case 'closed':

@@ -17,6 +17,8 @@ const phone = matchMedia(PHONE);
 const bareTitle = () => document.title.replace(/^\(\d+\) /, '');
 
 export class Panel {
+  /** Whether the gateway is up, and the browser or a proxy refuses the frame all the same. */
+  isRefused = false;
   #widget;
   #origin;
   #element = document.createElement('div');
@@ -54,8 +56,12 @@ export class Panel {
   show(isOpen, takesFocus) {
     this.#isOpen = isOpen;
     this.#takesFocus = takesFocus && isOpen;
-    this.#element.classList.toggle('open', isOpen && this.#isReady);
+    const isVisible = isOpen && this.#isReady;
     this.#fit();
+    if (isVisible !== this.#element.classList.contains('open')) {
+      this.#element.classList.toggle('open');
+      this.#widget.emit('open', isVisible);
+    }
     if (this.#isReady) {
       this.#tellPage();
       this.#tellShown();
@@ -97,8 +103,12 @@ export class Panel {
     return pageNow(this.#widget.given.pageQuery);
   }
 
-  /** Removes the frame, so that no empty box stays on the page. */
-  #fail() {
+  /**
+   * Removes the frame, so that no empty box stays on the page. Then it asks the gateway for a script,
+   * because no policy of a page that has the widget forbids that: if the script comes, the frame was
+   * refused.
+   */
+  async #fail() {
     console.warn(
       `handoff: the chat of ${this.#origin} did not open here. Is the gateway up, does it have ` +
         `--origin ${location.origin}, and does no proxy before it forbid frames?`,
@@ -107,6 +117,8 @@ export class Panel {
     this.#frame = null;
     this.#widget.fail(true);
     this.#timer = setTimeout(() => this.#isOpen && this.#load(), RETRY);
+    const script = import(`${this.#widget.base}panel.js?${Date.now()}`);
+    this.isRefused = await script.then(() => true, () => false);
   }
 
   #tell(handoff, more) {
@@ -135,6 +147,7 @@ export class Panel {
       case 'ready':
         clearTimeout(this.#timer);
         this.#isReady = true;
+        this.isRefused = false;
         this.#widget.fail(false);
         this.show(this.#isOpen, this.#takesFocus);
         break;

@@ -169,7 +169,6 @@
     if (!opens && host.shadowRoot.activeElement) {
       button.focus({ preventScroll: true });
     }
-    emit('open', opens);
   };
 
   /** The identity that the page gave last; undefined if it gave none. */
@@ -201,7 +200,8 @@
   button.addEventListener('click', () => setOpen(!isOpen));
   document.addEventListener('click', (event) => {
     const has = (selector) => event.target.closest?.(selector);
-    const isLink = has('a')?.href === chat;
+    // Where a browser refuses the frame, the link leads to the chat's own page.
+    const isLink = has('a')?.href === chat && !panel?.isRefused;
     const isLauncher = launcher !== 'none' && has(launcher);
     if ((isLink || isLauncher) && !(event.ctrlKey || event.metaKey || event.shiftKey)) {
       event.preventDefault();

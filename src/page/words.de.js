@@ -25,6 +25,7 @@ export const words = {
   tell: 'Weiter',
   skip: 'Überspringen',
   end: 'Beenden',
+  stay: 'Bleiben',
   more: 'Mehr',
   close: 'Schließen',
   apart: 'In neuem Tab öffnen',
@@ -56,6 +57,7 @@ export const words = {
 
   queued: 'Sie warten in der Schlange auf einen Menschen.',
   joined: (name) => `${capital(agent(name))} ist jetzt da.`,
+  left: (name) => `${capital(agent(name))} musste gehen. Sie stehen ganz vorn in der Schlange.`,
   handedBack: (name) => `${capital(agent(name))} hat Sie an den Bot zurückgegeben.`,
   withdrawn: 'Sie warten nicht mehr. Der Bot antwortet wieder.',
   backWithBot: 'Der Bot antwortet wieder.',
@@ -100,6 +102,7 @@ export const words = {
       : 'Im Moment ist niemand erreichbar. Sie behalten Ihren Platz in der Schlange.',
   asking: 'Ein Mensch wird gerufen …',
   returning: 'Zurück zum Bot …',
+  reallyEnd: 'Das Gespräch beenden?',
   ending: 'Das Gespräch wird beendet …',
   notDone: 'Das hat nicht geklappt. Bitte versuchen Sie es noch einmal.',
   customers: 'Der Chat ist im Moment voll.',

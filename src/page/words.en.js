@@ -29,6 +29,7 @@ export const words = {
   tell: 'Continue',
   skip: 'Skip',
   end: 'End',
+  stay: 'Stay',
   more: 'More',
   close: 'Close',
   apart: 'Open in a new tab',
@@ -63,6 +64,7 @@ export const words = {
   // Changes in the transcript.
   queued: 'You are in the queue for a human.',
   joined: (name) => `${capital(agent(name))} is here now.`,
+  left: (name) => `${capital(agent(name))} had to leave. You are at the front of the queue.`,
   handedBack: (name) => `${capital(agent(name))} handed you back to the bot.`,
   withdrawn: 'You stopped waiting. The bot answers again.',
   backWithBot: 'The bot answers again.',
@@ -110,6 +112,7 @@ export const words = {
       : 'The agents cannot be reached at the moment. You keep your place in the queue.',
   asking: 'Asking for a human…',
   returning: 'Going back to the bot…',
+  reallyEnd: 'End the conversation?',
   ending: 'Ending the conversation…',
   notDone: 'That did not work. Please try again.',
   customers: 'The chat is full at the moment.',

@@ -25,6 +25,7 @@ export const words = {
   tell: 'Continuar',
   skip: 'Omitir',
   end: 'Terminar',
+  stay: 'Seguir',
   more: 'Más',
   close: 'Cerrar',
   apart: 'Abrir en otra pestaña',
@@ -56,6 +57,7 @@ export const words = {
 
   queued: 'Está en la cola para hablar con una persona.',
   joined: (name) => `${capital(agent(name))} ya está aquí.`,
+  left: (name) => `${capital(agent(name))} tuvo que irse. Usted está al principio de la cola.`,
   handedBack: (name) => `${capital(agent(name))} le devolvió al bot.`,
   withdrawn: 'Ya no espera. El bot responde de nuevo.',
   backWithBot: 'El bot responde de nuevo.',
@@ -100,6 +102,7 @@ export const words = {
       : 'En este momento no hay nadie disponible. Conserva su puesto en la cola.',
   asking: 'Llamando a una persona…',
   returning: 'Volviendo al bot…',
+  reallyEnd: '¿Terminar la conversación?',
   ending: 'Terminando la conversación…',
   notDone: 'No ha funcionado. Inténtelo de nuevo.',
   customers: 'El chat está lleno en este momento.',

@@ -25,6 +25,7 @@ export const words = {
   tell: 'Continuer',
   skip: 'Passer',
   end: 'Terminer',
+  stay: 'Rester',
   more: 'Plus',
   close: 'Fermer',
   apart: 'Ouvrir dans un nouvel onglet',
@@ -56,6 +57,7 @@ export const words = {
 
   queued: 'Vous êtes dans la file d’attente pour un conseiller.',
   joined: (name) => `${capital(agent(name))} est là maintenant.`,
+  left: (name) => `${capital(agent(name))} a dû partir. Vous êtes en tête de la file d’attente.`,
   handedBack: (name) => `${capital(agent(name))} vous a rendu au robot.`,
   withdrawn: 'Vous n’attendez plus. Le robot répond de nouveau.',
   backWithBot: 'Le robot répond de nouveau.',
@@ -100,6 +102,7 @@ export const words = {
       : 'Les conseillers sont injoignables pour le moment. Vous gardez votre place dans la file.',
   asking: 'Un conseiller est appelé…',
   returning: 'Retour au robot…',
+  reallyEnd: 'Terminer la conversation ?',
   ending: 'La conversation se termine…',
   notDone: 'Cela n’a pas fonctionné. Veuillez réessayer.',
   customers: 'Le chat est complet pour le moment.',

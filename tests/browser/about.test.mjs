@@ -52,6 +52,14 @@ scene('a customer whom the bot hands over is asked while they wait', async (stag
   await untilStatus(chat, 'is here');
 }, { shop: 'localhost' });
 
+scene('a customer who is asked while they wait can end all the same', async (stage, page) => {
+  await say(page, ASK);
+  await untilAsked(page);
+  await press(page, 'End');
+  await press(page, 'End');
+  await untilStatus(page, 'You ended this conversation.');
+}, { web: ['--ask', 'name'] });
+
 scene('who does not want to say who they are gets a human all the same', async (stage, page) => {
   await untilTrue(page, 'the button', () => document.querySelector('#human').textContent);
   await press(page, 'Talk to a human');

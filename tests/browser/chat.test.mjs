@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import {
-  handOver, press, say, scene, untilCount, untilShown, untilStatus, untilTrue,
+  enter, handOver, press, say, scene, untilCount, untilShown, untilStatus, untilTrue,
 } from './support.mjs';
 
 scene('a customer talks to the bot, to an agent, and to the bot again', async (stage, page) => {
@@ -29,6 +29,67 @@ scene('a customer talks to the bot, to an agent, and to the bot again', async (s
   await untilCount(page, 'What can I do? 👋');
 });
 
+/** What the customer is told above the input. */
+const notice = (page) => page.$eval('#notice', (it) => it.textContent);
+/** Waits until that is this text, and this button or kind of element has the focus. */
+const untilNotice = (page, ...wanted) => untilTrue(page, wanted, (text, focus) =>
+  document.querySelector('#notice').textContent === text
+    && (document.activeElement.textContent || document.activeElement.tagName) === focus, ...wanted);
+const QUESTION = 'End the conversation?';
+
+scene('a customer who is with a human ends the conversation at the second press only', async (stage, page) => {
+  const canEnd = () => page.$eval('#end', (button) => button.checkVisibility());
+  await enter(page);
+  await untilTrue(page, 'a customer', () => localStorage.length > 0);
+  // The stream begins with what is so now.
+  await page.evaluate(async () => {
+    const stream = (await fetch('api/stream')).body.getReader();
+    await stream.read();
+    await stream.cancel();
+    await new Promise(requestAnimationFrame);
+  });
+  assert.equal(await canEnd(), false, 'nothing was said yet');
+  await handOver(stage, page);
+  assert.equal(await canEnd(), true);
+  await press(page, 'End');
+  await untilNotice(page, QUESTION, 'Stay');
+  const { description } = await page.accessibility.snapshot({ root: await page.$('#stay') });
+  assert.equal(description, QUESTION);
+  await page.keyboard.press('Enter');
+  await untilNotice(page, '', 'End');
+  await page.keyboard.press('Enter');
+  await untilNotice(page, QUESTION, 'Stay');
+  await page.keyboard.press('Escape');
+  await untilNotice(page, '', 'End');
+  // A double press on the first button does not end, either.
+  const { x, y } = await (await page.$('#end')).clickablePoint();
+  await page.mouse.click(x, y, { count: 2 });
+  assert.equal(await notice(page), QUESTION);
+  stage.desk.say('still here?');
+  await untilShown(page, 'still here?');
+  assert.equal(await notice(page), QUESTION, 'a message does not take the question away');
+  await press(page, 'End');
+  await stage.desk.untilState('closed');
+  await untilStatus(page, 'You ended this conversation.');
+});
+
+scene('a customer who waits is asked before they lose their place, until there is nothing to end', async (stage, page) => {
+  await say(page, 'human');
+  await untilStatus(page, 'position 1');
+  await press(page, 'End');
+  await untilNotice(page, QUESTION, 'Stay');
+  assert.equal(await page.$eval('#bot', (button) => button.checkVisibility()), false);
+  await stage.desk.untilState('queued');
+  stage.desk.say('/accept');
+  await untilStatus(page, 'Robin is here');
+  assert.equal(await notice(page), QUESTION);
+  stage.desk.say('/handback');
+  await untilStatus(page, 'The bot answers here');
+  await untilNotice(page, '', 'TEXTAREA');
+  await press(page, 'End');
+  await untilStatus(page, 'You ended this conversation.');
+});
+
 scene('a customer who waits reads that nobody is here, and that they wait on when somebody is', async (stage, page) => {
   await say(page, 'human');
   await untilStatus(page, 'position 1');
@@ -36,6 +97,17 @@ scene('a customer who waits reads that nobody is here, and that they wait on whe
   await untilStatus(page, 'Nobody is here now; you keep position 1');
   stage.desk.say('/here');
   await untilStatus(page, 'Waiting for a human, position 1');
+});
+
+scene('a customer whose agent goes reads why they wait again, also after a reload', async (stage, page) => {
+  await handOver(stage, page);
+  stage.desk.say('/transfer queue');
+  const untilTold = () => untilTrue(page, 'why', () =>
+    [...document.querySelectorAll('[role=log] .change')].map((it) => it.textContent).join('|')
+      === 'You are in the queue for a human.|Robin is here now.|Robin had to leave. You are at the front of the queue.');
+  await untilTold();
+  await page.reload();
+  await untilTold();
 });
 
 scene('a page that is only looked at keeps nothing and asks nothing', async (stage, page) => {

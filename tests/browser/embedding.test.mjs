@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 
-import { enter, handOver, inTime, press, say, scene, untilCount, untilShown, untilTrue } from './support.mjs';
+import { enter, handOver, inTime, press, say, scene, until, untilCount, untilShown, untilTrue } from './support.mjs';
 import { BUTTON, chatFrame, openPanel, untilButton, untilPanel } from './widget.mjs';
 
 /** Gateway and shop are of different sites. */
@@ -145,6 +145,46 @@ scene('a page that may not show the chat keeps no empty box, and both sides say 
   const { text } = await stage.gateway.until('the notice', (it) => it.event === 'notice');
   assert.equal(text, `a page of ${foreign} wants to show the chat, and browsers do not let it: if it is yours, ` +
     `give --origin ${foreign} (this is shown once)`);
+}, { shop: 'localhost' });
+
+scene('where a browser refuses the chat, its link leads to the chat\'s own page, and no panel is said to be open', async (stage, page) => {
+  stage.shop.pages['/'] = { body: `<a id="link" href="${stage.origin}/chat">Talk to us</a>` };
+  page.removeAllListeners('request');
+  await page.goto(stage.shop.origin.replace('localhost', '127.0.0.1'));
+  await untilButton(page);
+  await page.evaluate(() => {
+    window.heard = [];
+    window.handoff.on('open', (isOpen) => window.heard.push(isOpen));
+  });
+  await refused(page);
+  // The widget knows a moment after the note that the gateway is up.
+  await until('the chat\'s own page', async () => {
+    assert.deepEqual(await page.evaluate(() => window.heard ?? []), []);
+    await page.evaluate(() => document.getElementById('link')?.click());
+    return page.evaluate(() => Boolean(document.querySelector('[role=log]')));
+  });
+  assert.equal(page.url(), `${stage.origin}/chat`);
+}, { shop: 'localhost' });
+
+scene('where the gateway goes while the chat loads, its link still opens the panel, once the gateway is back', async (stage, page) => {
+  stage.shop.pages['/'] = { body: `<a id="link" href="${stage.origin}/chat">Talk to us</a>` };
+  await page.setRequestInterception(true);
+  let isFirst = true;
+  page.on('request', async (request) => {
+    if (request.url().includes('/frame?') && isFirst) {
+      isFirst = false;
+      await stage.gateway.kill();
+    }
+    request.continue();
+  });
+  await page.goto(stage.shop.origin);
+  await refused(page);
+  await until('the gateway to be asked', async () =>
+    page.requests.filter((it) => it === 'GET /panel.js').length === 2);
+  await page.click('#link');
+  assert.equal(page.url(), `${stage.shop.origin}/`);
+  await stage.openGateway();
+  await say(await untilPanel(page), 'buttons');
 }, { shop: 'localhost' });
 
 scene('frames around frames: each page around the chat must be allowed', async (stage, page) => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { press, say, scene, untilShown, untilStatus, untilTrue } from './support.mjs';
+import { enter, press, say, scene, until, untilShown, untilStatus, untilTrue } from './support.mjs';
 import { BUTTON, openPanel, untilButton, untilPanel } from './widget.mjs';
 
 const LABELS = { en: 'Chat', ar: 'محادثة', de: 'Chat', es: 'Chat', fr: 'Chat', nl: 'Chat' };
@@ -40,6 +40,11 @@ for (const [language, label] of Object.entries(LABELS)) {
     stage.desk.say('/hold');
     await untilStatus(chat, words.onHold('Robin'));
     stage.desk.say('/resume');
+    await untilStatus(chat, words.isHere('Robin'));
+    stage.desk.say('/transfer queue');
+    await untilShown(chat, words.left('Robin'));
+    await stage.desk.untilState('queued');
+    stage.desk.say('/accept');
     await untilStatus(chat, words.isHere('Robin'));
     stage.desk.say('/close');
     await untilStatus(chat, words.closed('admin_closed', 'Robin'));
@@ -85,3 +90,44 @@ scene('a shop\'s own texts, and what desk and gateway say, are in the language o
   const log = await chat.$eval('[role=log]', (it) => it.innerText);
   assert.ok(!log.includes(words.queued) && !log.includes(words.joined('Robin')), log);
 }, { shop: 'localhost' });
+
+/** How far the caret stands from the left edge of the input, as a part of the input's width. */
+async function caretAt(page) {
+  await page.$eval('textarea', (input) => { input.style.caretColor = '#f00'; });
+  const { x, y, width, height } = await (await page.$('textarea')).boundingBox();
+  let at = null;
+  // The caret blinks.
+  await until('the caret', async () => {
+    const picture = await page.screenshot({ encoding: 'base64', clip: { x, y, width, height } });
+    at = await page.evaluate(async (data) => {
+      const image = new Image();
+      image.src = `data:image/png;base64,${data}`;
+      await image.decode();
+      const { width: columns, height: rows } = image;
+      const context = new OffscreenCanvas(columns, rows).getContext('2d');
+      context.drawImage(image, 0, 0);
+      const { data: points } = context.getImageData(0, 0, columns, rows);
+      const point = points.findIndex((red, index) =>
+        index % 4 === 0 && red > 200 && points[index + 1] < 60 && points[index + 2] < 60);
+      return point < 0 ? null : ((point / 4) % columns) / columns;
+    }, picture);
+    return at !== null;
+  });
+  return at;
+}
+
+scene('the caret of an empty input stands where the page\'s language begins, and a text follows its own', async (stage, page) => {
+  await page.goto(`${stage.origin}/chat?language=ar`);
+  await enter(page);
+  assert.ok((await caretAt(page)) > 0.9, 'Arabic begins at the right');
+  await page.keyboard.type('a');
+  assert.ok((await caretAt(page)) < 0.1, 'a Latin text begins at the left');
+  await page.keyboard.press('Backspace');
+  await page.keyboard.type('م');
+  assert.ok((await caretAt(page)) > 0.9, 'an Arabic text begins at the right');
+  await page.goto(`${stage.origin}/chat?language=en`);
+  await enter(page);
+  assert.ok((await caretAt(page)) > 0.9, 'so does an Arabic draft on an English page');
+  await page.keyboard.press('Backspace');
+  assert.ok((await caretAt(page)) < 0.1, 'English begins at the left');
+});

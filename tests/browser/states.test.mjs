@@ -70,6 +70,9 @@ scene('axe finds nothing in any state of a conversation', async (stage, page) =>
   await untilShown(page, 'Hello');
   await check(page, 'an agent');
   await press(page, 'End');
+  await untilTrue(page, 'the question', () => document.activeElement.id === 'stay');
+  await check(page, 'the question before the end');
+  await press(page, 'End');
   await stage.desk.untilState('closed');
   await untilStatus(page, 'Closed');
   await check(page, 'closed');

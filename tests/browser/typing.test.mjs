@@ -167,6 +167,9 @@ scene('the keyboard alone is enough for a whole handoff', async (stage, page) =>
     && document.activeElement.id === 'more');
   await tabTo(page, 'End');
   await page.keyboard.press('Enter');
+  await untilTrue(page, 'the question', () => document.activeElement.id === 'stay');
+  await tabTo(page, 'End');
+  await page.keyboard.press('Enter');
   await untilStatus(page, 'Closed. You ended this conversation.');
   await sameEverywhere(stage, page, { user: ['buttons', 'Yes', 'first\nsecond'] });
 });

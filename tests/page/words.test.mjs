@@ -14,7 +14,7 @@ const COUNTS = [[0], [1], [2], [3], [11], [100]];
 const ENDS = ['user_ended', 'admin_closed', 'inactivity', 'error', null].map((reason) => [reason, null]);
 const REASONS = ['closed', 'chosen', 'rate', 'queue', 'other', null].map((reason) => [reason]);
 const FACTS = {
-  agent: NAMES, isHere: NAMES, onHold: NAMES, joined: NAMES, handedBack: NAMES, deskLost: NAMES,
+  agent: NAMES, isHere: NAMES, onHold: NAMES, joined: NAMES, left: NAMES, handedBack: NAMES, deskLost: NAMES,
   fresh: COUNTS, tooLong: COUNTS, waiting: [...COUNTS.slice(1), [undefined]], nobodyHere: [...COUNTS.slice(1), [undefined]],
   closed: ENDS, ended: ENDS, refused: REASONS, delayed: REASONS,
   unread: [[3, 'Shop']], said: [['You', 'hello']], image: [['images.example']], fileName: [['2026-11-27']],
