@@ -14,8 +14,8 @@ use crate::core::clock::Now;
 use crate::core::desk::hello::is_secret_of;
 use crate::core::desk::{self, Desk, Options, SeatId};
 use crate::core::record::{Line, Offset, What};
-use crate::core::report::{Customers, Report};
-use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, QUEUE_MAX};
+use crate::core::report::Report;
+use crate::core::script::{BATCH_MAX, QUEUE_MAX};
 use crate::edge::agents::AgentsFile;
 use crate::edge::clock;
 use crate::edge::journal::Journal;
@@ -42,6 +42,7 @@ use world::{Edges, Seats};
 mod attached;
 mod beside;
 mod finder;
+mod leaving;
 mod lines;
 mod replies;
 mod seat;
@@ -368,82 +369,6 @@ impl Admin {
             net::Event::Stranger { what } => self.notice(&what),
         }
         Ok(())
-    }
-
-    /// Ctrl-C on an empty line. While customers wait or talk, the desk leaves only at the second
-    /// press.
-    fn ctrl_c(&mut self, again: bool, now: Now) {
-        let customers = self.desk.customers(SeatId::TERMINAL);
-        if customers.is_empty() || again || self.leaving.is_some() {
-            self.interrupt(130, now);
-        } else {
-            self.notice(&format!("{customers}; Ctrl-C again ends the desk"));
-        }
-    }
-
-    /// The first interrupt delivers what is owed before the program ends, the second ends it at
-    /// once.
-    fn interrupt(&mut self, code: u8, now: Now) {
-        match &mut self.leaving {
-            Some((by, _)) => *by = now.clock,
-            None => self.leave(code, now),
-        }
-    }
-
-    /// The desk's own terminal wants to leave. While a customer talks to the person there, or other
-    /// agents are attached, the desk leaves only at the second time.
-    fn ask_to_leave(&mut self, code: u8, now: Now) {
-        let left = self.desk.left_behind(SeatId::TERMINAL);
-        let is_person = self.here().input.pace.is_person();
-        let talking = left.filter(|_| is_person).map_or(0, |left| left.customers);
-        let mut unfinished = vec![Customers { talking, waiting: 0 }.to_string()];
-        if !self.desk.attached().is_empty() {
-            unfinished.push(format!("attached: {}", self.desk.attached().join(", ")));
-        }
-        unfinished.retain(|part| !part.is_empty());
-        if unfinished.is_empty() || std::mem::replace(&mut self.has_asked_to_end, true) {
-            return self.leave(code, now);
-        }
-        self.notice(&format!("{}; /quit again ends the desk", unfinished.join("; ")));
-    }
-
-    fn leave(&mut self, code: u8, now: Now) {
-        self.leaving.get_or_insert((now.clock + LEAVE_WITHIN, code));
-    }
-
-    /// The exit code, once there is nothing more to do.
-    fn leave_when_done(&mut self, now: Now) -> Result<Option<u8>, Stop> {
-        let is_alone = self.edges.terminals.count() == 0;
-        if self.leaving.is_none() && is_alone && self.is_script_over(SeatId::TERMINAL) {
-            self.leave(0, now);
-        }
-        let Some((by, code)) = self.leaving else { return Ok(None) };
-        let pace = &self.here().input.pace;
-        if (!self.desk.undelivered().is_empty() && now.clock < by) || pace.reads_rest(now) {
-            return Ok(None);
-        }
-        if let Some(text) = pace.not_sent() {
-            self.edges.seats[SeatId::TERMINAL].seat_mut().fail(text);
-        }
-        for who in self.desk.waiting() {
-            self.notice(&format!("{who} is still waiting"));
-        }
-        for (id, numbers) in self.desk.undelivered() {
-            let here = &mut self.edges.seats[SeatId::TERMINAL];
-            here.tell_undelivered(id, numbers, &self.edges.keeper.journal)?;
-        }
-        self.desk.leave();
-        self.turn(now)?;
-        self.edges.terminals.leave(&self.edges.peers);
-        Ok(Some(if code == 0 { u8::from(self.here().seat().has_failed()) } else { code }))
-    }
-
-    /// Whether the script at a seat has nothing more to do.
-    fn is_script_over(&self, at: SeatId) -> bool {
-        // Only a script at its end asks this: `is_asking` looks at every conversation.
-        let seat = &self.edges.seats[at];
-        let is_over = seat.input.pace.is_over() && seat.had_one();
-        is_over && !self.desk.is_talking(at) && !self.desk.is_asking(at)
     }
 
     /// The screen of a seat has shown everything up to this ticket.

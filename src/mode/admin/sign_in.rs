@@ -1,5 +1,5 @@
-//! Agents' terminals elsewhere: how they sign in, how each typed line is done once, and how they
-//! leave.
+//! Agents' terminals elsewhere: how they sign in, how each typed line is done once, and what happens
+//! when they are gone.
 //!
 //! Rules: docs/PROTOCOL.md, "Agents' terminals"; docs/SECURITY.md, "Agents".
 
@@ -240,39 +240,6 @@ impl Admin {
     pub(super) fn note_unsent(&mut self, at: SeatId) {
         if let Some(line) = self.edges.terminals.line_of(at) {
             self.desk.note_unsent(line.key, line.received.get());
-        }
-    }
-
-    /// Tells each terminal whose script is done that it may leave.
-    pub(super) fn end_scripts(&self) {
-        let others = self.edges.seats.iter().filter(|at| at.id != SeatId::TERMINAL);
-        others.filter(|at| self.is_script_over(at.id)).for_each(|at| self.end_script(at.id));
-    }
-
-    /// `/quit` at a seat: the desk's own terminal ends the desk, any other one ends only itself.
-    pub(super) fn quit(&mut self, at: SeatId, now: Now) {
-        if at == SeatId::TERMINAL {
-            self.desk.confirm(at, now);
-            self.ask_to_leave(0, now);
-        } else {
-            self.end_script(at);
-        }
-    }
-
-    /// Ends the script at a seat. At the desk's own terminal this ends the desk, with this exit
-    /// code.
-    pub(super) fn leave_seat(&mut self, at: SeatId, code: u8, now: Now) {
-        if at == SeatId::TERMINAL {
-            self.leave(code, now);
-        } else {
-            self.end_script(at);
-        }
-    }
-
-    fn end_script(&self, at: SeatId) {
-        let failed = self.edges.seats[at].seat().has_failed();
-        if let Some(line) = self.edges.terminals.line_of(at) {
-            line.outbox.push(SeatMessage::Over { failed });
         }
     }
 
