@@ -124,5 +124,6 @@ fn a_file_of_agents_from_before_departments_can_be_read() {
     let mut older: Value = serde_json::from_str(&text).expect("JSON");
     older["agents"][0].as_object_mut().expect("an agent").remove("departments");
     fs::write(&file, older.to_string()).expect("it can be written");
-    assert_eq!(agent(&setup, &["list"]).1, "robin");
+    // The line after it warns that no desk has run yet.
+    assert_eq!(agent(&setup, &["list"]).1.lines().next(), Some("robin"));
 }

@@ -117,7 +117,7 @@ fn check_fields(event: &Value) {
             "note" => (&["conversation", "text"], &[]),
             "message" => (
                 &["conversation", "author", "text", "number", "at"],
-                &["name", "buttons", "image", "custom", "history"],
+                &["n", "name", "buttons", "image", "custom", "history"],
             ),
             "link" => (&["conversation", "link", "desk"], &["why"]),
             "delivered" | "seen" => (&["conversation", "number"], &[]),
