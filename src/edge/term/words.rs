@@ -126,13 +126,8 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
             let who = called(*ordinal, customer.as_deref());
             let note = note.as_deref().map(|note| format!(": {}", Line(note)));
             let note = note.unwrap_or_default();
-            return Some(transfer_words(
-                (&who, *ordinal),
-                (from, agent),
-                *outcome,
-                &note,
-                *is_to_me,
-            ));
+            let agents = (from.as_str(), agent.as_str());
+            return transfer_words((&who, *ordinal), agents, *outcome, &note, *is_to_me);
         }
         Report::Ending { ordinal, customer, ending, outcome, .. } => {
             ending_words(&called(*ordinal, customer.as_deref()), *ending, *outcome)
@@ -328,13 +323,14 @@ fn agent_words(agent: &str, presence: Presence, why: Option<&str>) -> String {
 }
 
 /// The sentence for the agent who has the customer, or (`is_to_me`) for the one who may get them.
+/// `None` if another report says it.
 fn transfer_words(
     (who, ordinal): (&str, Option<u32>),
     (from, agent): (&str, &str),
     outcome: TransferOutcome,
     note: &str,
     is_to_me: bool,
-) -> (Tone, Shown) {
+) -> Option<(Tone, Shown)> {
     let number = ordinal.map(|ordinal| ordinal.to_string()).unwrap_or_default();
     let (tone, text) = match (outcome, is_to_me) {
         (TransferOutcome::Offered, true) => (
@@ -345,7 +341,8 @@ fn transfer_words(
             (Tone::News, format!("{who} is offered to {agent}, and yours until {agent} accepts"))
         }
         (TransferOutcome::Accepted, true) => (Tone::News, format!("you have {who} from {from}")),
-        (TransferOutcome::Accepted, false) => (Tone::News, format!("{agent} has taken {who}")),
+        // The state says who has the customer now.
+        (TransferOutcome::Accepted, false) => return None,
         (TransferOutcome::Declined, true) => (Tone::News, format!("{who} stays with {from}")),
         (TransferOutcome::Declined, false) => {
             (Tone::Call, format!("{agent} does not take {who}, who stays with you"))
@@ -366,7 +363,7 @@ fn transfer_words(
             (Tone::Call, format!("{agent} took {who} over{note}"))
         }
     };
-    (tone, Shown::text(&text))
+    Some((tone, Shown::text(&text)))
 }
 
 fn ending_words(who: &str, ending: Ending, outcome: EndingOutcome) -> String {

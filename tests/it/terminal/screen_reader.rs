@@ -117,6 +117,8 @@ fn a_blind_agent_hears_a_transfer() {
     al.hears("handoff: desk offers you number 1 Cleo: wants a refund; /accept 1 or /decline 1");
     al.types("/accept 1");
     al.hears("handoff: your lines go to number 1 Cleo");
+    let screen = desk.sees("al has #1 Cleo");
+    assert!(!screen.contains("al has taken"), "the giver reads once who has the customer");
     al.types("Hello");
     al.hears("number 1 admin al: Hello");
     assert_eq!(
