@@ -27,6 +27,8 @@ pub struct Keys(Vec<hmac::Key>);
 /// Why an identity is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Untrue {
+    /// There is no key.
+    Unchecked,
     /// It has the wrong form, or too many or too long parts.
     Form,
     /// None of the keys has signed it.
@@ -62,6 +64,9 @@ impl Keys {
     /// # Errors
     /// Why it is not accepted.
     pub fn verify(&self, signed: &str, now: Millis) -> Result<Identity, Untrue> {
+        if !self.are_there() {
+            return Err(Untrue::Unchecked);
+        }
         let (text, signature) = signed.split_once('.').ok_or(Untrue::Form)?;
         let decode = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part.trim_end_matches('='));
         let signature = decode(signature).map_err(|_| Untrue::Form)?;
@@ -88,6 +93,7 @@ impl Untrue {
     /// One sentence for the developer of the shop's page.
     pub fn why(self) -> &'static str {
         match self {
+            Untrue::Unchecked => "the gateway was started without --identity-keys",
             Untrue::Form => "it is no signed identity",
             Untrue::Signature => "none of the gateway's keys has signed it",
             Untrue::Expired => "it has expired",
@@ -153,6 +159,6 @@ mod tests {
         ] {
             assert_eq!(keys().verify(&wrong, NOW * 1000), Err(why), "{wrong}");
         }
-        assert_eq!(Keys::new(&[]).verify(&good, NOW * 1000), Err(Untrue::Signature));
+        assert_eq!(Keys::new(&[]).verify(&good, NOW * 1000), Err(Untrue::Unchecked));
     }
 }

@@ -16,15 +16,7 @@
   const chat = `${base}chat`;
   const given = { ...script.dataset };
   const page = document.documentElement;
-  const language = (given.language || page.lang || navigator.language).toLowerCase();
   const RETRY = 5_000;
-
-  const [label, failed] = {
-    ar: ['محادثة', 'تعذّر الوصول إلى المحادثة. تُعاد المحاولة…'],
-    de: ['Chat', 'Der Chat ist nicht erreichbar. Neuer Versuch …'],
-    es: ['Chat', 'No se puede abrir el chat. Se intenta de nuevo…'],
-    fr: ['Chat', 'Le chat est injoignable. Nouvel essai…'],
-  }[language.slice(0, 2)] ?? ['Chat', 'The chat cannot be reached. Trying again…'];
 
   // The options in the script line.
 
@@ -36,6 +28,7 @@
     zIndex: /^\d+$/,
     links: /^(new|same)$/,
     ask: /^(name|email|name,email|email,name)$/,
+    language: /^(ar|de|en|es|fr)(?![a-z])/i,
     launcher: {
       test: (selector) => {
         try {
@@ -47,7 +40,7 @@
     },
   };
   for (const name in given) {
-    const isText = ['label', 'title', 'opening', 'notice', 'language', 'pageQuery'].includes(name);
+    const isText = ['label', 'title', 'opening', 'notice', 'pageQuery'].includes(name);
     if (!isText && !KNOWN[name]?.test(given[name])) {
       const attribute = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
       console.warn(`handoff: data-${attribute}="${given[name]}" is not understood and has no effect`);
@@ -56,6 +49,14 @@
   }
   const { color = '#1f625d', position = 'right', offsetX = 16, offsetY = 16 } = given;
   const { zIndex = 9999, launcher = 'none' } = given;
+
+  const language = (given.language || page.lang || navigator.language).toLowerCase();
+  const [label, failed] = {
+    ar: ['محادثة', 'تعذّر الوصول إلى المحادثة. تُعاد المحاولة…'],
+    de: ['Chat', 'Der Chat ist nicht erreichbar. Neuer Versuch …'],
+    es: ['Chat', 'No se puede abrir el chat. Se intenta de nuevo…'],
+    fr: ['Chat', 'Le chat est injoignable. Nouvel essai…'],
+  }[language.slice(0, 2)] ?? ['Chat', 'The chat cannot be reached. Trying again…'];
 
   /** Black or white, whichever has more contrast with the colour (WCAG 2, relative luminance). */
   const light = [1, 3, 5].reduce((sum, at, part) => {
@@ -186,6 +187,9 @@
   // The page around.
 
   const start = () => {
+    if (launcher !== 'none' && !document.querySelector(launcher)) {
+      console.warn(`handoff: data-launcher="${launcher}" names no element of this page so far`);
+    }
     const put = () => host.isConnected || page.append(host);
     put();
     // The widget is put back when the page replaces its content.

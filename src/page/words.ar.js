@@ -57,7 +57,7 @@ export const words = {
 
   queued: 'أنت في قائمة الانتظار للتحدث إلى موظف.',
   joined: (name) => `${agent(name)} هنا الآن.`,
-  left: (name) => `اضطر ${agent(name)} إلى المغادرة. أنت في مقدمة قائمة الانتظار.`,
+  left: (name) => `لم يعد ${agent(name)} هنا. أنت في مقدمة قائمة الانتظار.`,
   handedBack: (name) => `أعادك ${agent(name)} إلى الروبوت.`,
   withdrawn: 'لم تعد تنتظر. يجيب الروبوت من جديد.',
   backWithBot: 'يجيب الروبوت من جديد.',

@@ -57,7 +57,7 @@ export const words = {
 
   queued: 'Sie warten in der Schlange auf einen Menschen.',
   joined: (name) => `${capital(agent(name))} ist jetzt da.`,
-  left: (name) => `${capital(agent(name))} musste gehen. Sie stehen ganz vorn in der Schlange.`,
+  left: (name) => `${capital(agent(name))} ist nicht mehr da. Sie stehen ganz vorn in der Schlange.`,
   handedBack: (name) => `${capital(agent(name))} hat Sie an den Bot zurückgegeben.`,
   withdrawn: 'Sie warten nicht mehr. Der Bot antwortet wieder.',
   backWithBot: 'Der Bot antwortet wieder.',

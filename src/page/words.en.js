@@ -64,7 +64,7 @@ export const words = {
   // Changes in the transcript.
   queued: 'You are in the queue for a human.',
   joined: (name) => `${capital(agent(name))} is here now.`,
-  left: (name) => `${capital(agent(name))} had to leave. You are at the front of the queue.`,
+  left: (name) => `${capital(agent(name))} is no longer here. You are at the front of the queue.`,
   handedBack: (name) => `${capital(agent(name))} handed you back to the bot.`,
   withdrawn: 'You stopped waiting. The bot answers again.',
   backWithBot: 'The bot answers again.',

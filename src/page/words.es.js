@@ -57,7 +57,7 @@ export const words = {
 
   queued: 'Está en la cola para hablar con una persona.',
   joined: (name) => `${capital(agent(name))} ya está aquí.`,
-  left: (name) => `${capital(agent(name))} tuvo que irse. Usted está al principio de la cola.`,
+  left: (name) => `${capital(agent(name))} ya no está aquí. Usted está al principio de la cola.`,
   handedBack: (name) => `${capital(agent(name))} le devolvió al bot.`,
   withdrawn: 'Ya no espera. El bot responde de nuevo.',
   backWithBot: 'El bot responde de nuevo.',

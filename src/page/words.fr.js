@@ -57,7 +57,7 @@ export const words = {
 
   queued: 'Vous êtes dans la file d’attente pour un conseiller.',
   joined: (name) => `${capital(agent(name))} est là maintenant.`,
-  left: (name) => `${capital(agent(name))} a dû partir. Vous êtes en tête de la file d’attente.`,
+  left: (name) => `${capital(agent(name))} n’est plus là. Vous êtes en tête de la file d’attente.`,
   handedBack: (name) => `${capital(agent(name))} vous a rendu au robot.`,
   withdrawn: 'Vous n’attendez plus. Le robot répond de nouveau.',
   backWithBot: 'Le robot répond de nouveau.',

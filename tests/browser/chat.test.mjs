@@ -104,7 +104,7 @@ scene('a customer whose agent goes reads why they wait again, also after a reloa
   stage.desk.say('/transfer queue');
   const untilTold = () => untilTrue(page, 'why', () =>
     [...document.querySelectorAll('[role=log] .change')].map((it) => it.textContent).join('|')
-      === 'You are in the queue for a human.|Robin is here now.|Robin had to leave. You are at the front of the queue.');
+      === 'You are in the queue for a human.|Robin is here now.|Robin is no longer here. You are at the front of the queue.');
   await untilTold();
   await page.reload();
   await untilTold();

@@ -190,18 +190,28 @@ scene('two tabs that begin at once are one customer', async (stage, page) => {
   await Promise.all(chats.map((chat) => untilOnly(chat, ['one', 'two'])));
 }, SHOP);
 
+/** What the developer of the shop's page is told about identities that were refused. */
+const refusals = (page) => page.console.filter((line) => line.includes('not verified'));
+
+scene('a gateway that checks no identities names the option that it lacks', async (stage, page) => {
+  await page.goto(stage.shop.origin);
+  await openPanel(page);
+  await identify(page, sign('ann'));
+  await until('the line', async () => refusals(page).length > 0);
+  assert.deepEqual(refusals(page), ['handoff: the customer is not verified: the gateway was started without --identity-keys']);
+}, { shop: 'localhost' });
+
 scene('a forged or expired identity is refused in one line, and the chat works unverified', async (stage, page) => {
   await page.goto(stage.shop.origin);
   const chat = await openPanel(page);
-  const lines = () => page.console.filter((line) => line.includes('not verified'));
   const forged = [sign('ann', { key: 'another key' }), sign('ann', { seconds: -3600 }), sign('ann', { seconds: 200_000 })];
   for (const [count, token] of forged.entries()) {
     await identify(page, token);
-    while (lines().length <= count) {
+    while (refusals(page).length <= count) {
       await page.evaluate(() => new Promise(requestAnimationFrame));
     }
   }
-  assert.deepEqual(lines(), [
+  assert.deepEqual(refusals(page), [
     "handoff: the customer is not verified: none of the gateway's keys has signed it",
     'handoff: the customer is not verified: it has expired',
     'handoff: the customer is not verified: it expires later than in 24 hours',

@@ -232,6 +232,23 @@ scene('the shop decides on launcher, texts, colour and place, and hears what hap
   await untilTrue(page, 'the page of the link', () => document.title === 'Shop /other');
 }, SHOP);
 
+scene('a language that the chat does not speak and a launcher that is not there are told in one line each', async (stage, page) => {
+  stage.shop.attributes = 'async data-language="xx" data-launcher="#nothere"';
+  await page.goto(stage.shop.origin);
+  await untilTrue(page, 'the widget', () => window.handoff && document.querySelector('handoff-chat'));
+  assert.deepEqual(page.console, [
+    'handoff: data-language="xx" is not understood and has no effect',
+    'handoff: data-launcher="#nothere" names no element of this page so far',
+  ]);
+  await page.evaluate(() => window.handoff.open());
+  assert.equal(await (await untilPanel(page)).evaluate(() => document.documentElement.lang), 'en');
+  stage.shop.attributes = 'async data-language="de_AT" data-launcher="main"';
+  page.console.length = 0;
+  await page.goto(stage.shop.origin);
+  assert.equal(await (await untilPanel(page)).evaluate(() => document.documentElement.lang), 'de');
+  assert.deepEqual(page.console, []);
+}, SHOP);
+
 scene('a gateway that is down at the press is told, and the panel opens when it is back', async (stage, page) => {
   await page.goto(stage.shop.origin);
   await untilButton(page);

@@ -80,6 +80,7 @@ fn the_demo_for_browsers_prints_its_links_and_leaves_nothing_behind() {
     let shop = shop.rsplit(' ').next().expect("a link").to_owned();
     let agent = demo.until_out(|line| line.starts_with("The agent, in another terminal:"));
     assert!(agent.contains(" admin --listen 127.0.0.1:"), "{agent}");
+    assert!(agent.ends_with(" --name Robin"), "the customer reads a name: {agent}");
     let page = ureq::get(&url).call().expect("the page is there");
     assert_eq!(page.status(), 200);
     let mut shop = ureq::get(&shop).call().expect("the shop is there");
