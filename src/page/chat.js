@@ -448,7 +448,8 @@ function paint() {
   isPainting = false;
   const focused = document.activeElement;
   isEndAsked &&= isWithHumans();
-  transcript.setWaiting(outbox.lines, describe);
+  transcript.setWaiting(outbox.lines, (line) =>
+    outbox.describe(line, mustAgree(), () => discard(line)));
   transcript.update();
   byId('earlier').hidden = !talk.hasEarlier;
   byId('earlier').textContent ||= words.earlier;
@@ -479,30 +480,6 @@ function paint() {
   if (focused?.disabled || !focused?.isConnected) {
     focusInput();
   }
-}
-
-/** The text for a waiting line: why it waits, and what the customer can do about it. */
-function describe(line) {
-  const again = [words.again, () => outbox.retry(line)];
-  if (line.state === 'refused') {
-    const isPast = line.kind === 'choose' && line.reason !== 'long';
-    const isOver = ['closed', 'conversation', 'token'].includes(line.reason);
-    const retry = isOver ? [words.inNew, again[1]] : again;
-    const drop = [words.discard, () => discard(line)];
-    const actions = isPast ? [drop] : [retry, drop];
-    return { text: words.refused(line.reason), actions, isRefused: true };
-  }
-  if (line.state === 'said') {
-    return { text: '', actions: [], isRefused: false };
-  }
-  if (mustAgree()) {
-    return { text: words.waitsForAgreement, actions: [], isRefused: false };
-  }
-  if (line.reason) {
-    return { text: words.delayed(line.reason), actions: [again], isRefused: false };
-  }
-  const text = line.retryAt || !navigator.onLine ? words.waitsForConnection : words.sending;
-  return { text, actions: [], isRefused: false };
 }
 
 function showFresh(count) {

@@ -11,6 +11,7 @@
 
 import { Backoff, isTemporary, newId, post } from './api.js';
 import { store } from './store.js';
+import { words } from './words.js';
 
 const KEPT = 'line.';
 
@@ -247,6 +248,33 @@ export class Outbox {
         resolve();
       };
     });
+  }
+
+  /**
+   * The text for a waiting line: why it waits, and what the customer can do about it. `isHeld`: the
+   * customer must accept the notice first. `discard` drops the line.
+   */
+  describe(line, isHeld, discard) {
+    const again = [words.again, () => this.retry(line)];
+    if (line.state === 'refused') {
+      const isPast = line.kind === 'choose' && line.reason !== 'long';
+      const isOver = ['closed', 'conversation', 'token'].includes(line.reason);
+      const retry = isOver ? [words.inNew, again[1]] : again;
+      const drop = [words.discard, discard];
+      const actions = isPast ? [drop] : [retry, drop];
+      return { text: words.refused(line.reason), actions, isRefused: true };
+    }
+    if (line.state === 'said') {
+      return { text: '', actions: [], isRefused: false };
+    }
+    if (isHeld) {
+      return { text: words.waitsForAgreement, actions: [], isRefused: false };
+    }
+    if (line.reason) {
+      return { text: words.delayed(line.reason), actions: [again], isRefused: false };
+    }
+    const text = line.retryAt || !navigator.onLine ? words.waitsForConnection : words.sending;
+    return { text, actions: [], isRefused: false };
   }
 }
 
