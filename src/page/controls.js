@@ -17,7 +17,9 @@ export class Controls {
   #wasLost = false;
   #backUntil = 0;
 
-  /** `hooks`: `ask(kind)` for `human`, `bot`, `end` and `stay`, `focus()` when a focused button goes. */
+  /**
+   * `hooks`: `ask(kind)` for `human`, `bot`, `end` and `stay`, `focus()` when a focused button goes.
+   */
   constructor(hooks) {
     this.#hooks = hooks;
     for (const id of ['face', 'status', 'notice', 'action', 'dots', 'intro', 'input']) {

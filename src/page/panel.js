@@ -104,9 +104,9 @@ export class Panel {
   }
 
   /**
-   * Removes the frame, so that no empty box stays on the page. Then it asks the gateway for a script,
-   * because no policy of a page that has the widget forbids that: if the script comes, the frame was
-   * refused.
+   * Removes the frame, so that no empty box stays on the page. Then it asks the gateway for a
+   * script, which no policy of a page that has the widget forbids: if the script comes, the frame
+   * was refused.
    */
   async #fail() {
     console.warn(
