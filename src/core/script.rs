@@ -34,7 +34,7 @@ pub struct Pace<C> {
 }
 
 /// The lines behind the one at which a script ended because it failed. They are read, counted and
-/// not sent. An input that does not end is read for [`REST_WITHIN`] only.
+/// not sent. An input that does not end is read for a second only.
 pub struct Rest {
     count: u64,
     first: Option<String>,

@@ -398,7 +398,7 @@ pub fn print(text: &str) {
     let _ = writeln!(io::stdout(), "{}", Safe(text.trim_end()));
 }
 
-/// Prints lines of words like [`print`]. At a terminal a line that is too long breaks at a space.
+/// Prints lines of words, as `print` does. At a terminal a line that is too long breaks at a space.
 /// It is not for a command, which a person could not copy then.
 pub fn print_words(text: &str) {
     let stdout = io::stdout();

@@ -146,7 +146,7 @@ mod tests {
         let all =
             "your lines go to #2 Bob, who is on hold; #2 Bob is typing; your last line was seen";
         assert_eq!(bob.since(&ann, false), all);
-        // That nobody types any more to whom the agent has left is no news.
+        // The agent has left this customer, so it is no news that the customer stopped typing.
         assert_eq!(ann.since(&bob, false), "your lines go to #1 Ann; your last line was seen");
     }
 
