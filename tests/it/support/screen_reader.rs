@@ -20,6 +20,11 @@ use crate::support::terminal::Terminal;
 /// The settings of Debian's package.
 const SETTINGS: &str = "/etc/yasr/yasr.conf";
 
+/// A shell's line that runs the program. yasr leaves the master side of its terminal open in the
+/// program, at descriptor 3: then the terminal would not hang up when yasr ends, and the program
+/// would stay.
+const CLOSES_MASTER: &str = r#"exec "$0" "$@" 3<&-"#;
+
 /// A program whose terminal a screen reader reads.
 pub struct Heard {
     pub terminal: Terminal,
@@ -47,7 +52,8 @@ impl Heard {
         let (sender, speech) = channel();
         thread::spawn(move || listen(&synthesizer, &sender));
         let file = file.to_str().expect("cargo's folders have UTF-8 names");
-        let terminal = Terminal::start_with(arguments, under(&["yasr", "-C", file, "--"]));
+        let reader = ["yasr", "-C", file, "--", "/bin/sh", "-c", CLOSES_MASTER];
+        let terminal = Terminal::start_with(arguments, under(&reader));
         Some(Heard { terminal, speech, spoken: Vec::new(), passed: 0, _settings: settings })
     }
 
