@@ -275,6 +275,15 @@ pub enum Report {
     Event(Custom),
 }
 
+impl Report {
+    /// Whether only programs get this report. A person reads in the prompt or in the list what it
+    /// says.
+    pub fn is_for_programs(&self) -> bool {
+        use Report::{Delivered, Seen, Typing, Unanswered};
+        matches!(self, Delivered { .. } | Seen { .. } | Typing { .. } | Unanswered { .. })
+    }
+}
+
 /// The conversation that a customer had before, as a desk knows it. JSON has only its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Earlier {

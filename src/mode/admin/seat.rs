@@ -188,6 +188,9 @@ impl AgentSeat {
             Fact::Report(Audience::Agent(agent), _) if desk.agent_at(self.id) != Some(*agent) => {
                 Ok(())
             }
+            // Without this, each line of a waiting customer would wake the screen's thread for
+            // nothing.
+            Fact::Report(_, report) if !self.json && report.is_for_programs() => Ok(()),
             Fact::Report(_, report) => self.tell_report(desk, report.clone(), journal),
             Fact::Said(passage) if !desk.is_shown_at(self.id, passage.conversation) => Ok(()),
             Fact::Said(passage) if self.json => {
