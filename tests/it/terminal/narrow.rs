@@ -22,6 +22,9 @@ fn the_demo_breaks_its_first_lines_between_words() {
         "terminal:",
     ];
     assert!(rows.starts_with(&expected), "{rows:#?}");
+    // A demo that is killed would leave its bot and its desk behind.
+    demo.press("\x04");
+    assert_eq!(demo.program.exit_code(), 0);
 }
 
 #[test]
