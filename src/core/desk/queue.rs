@@ -214,8 +214,8 @@ impl Queue {
         self.note_moved(0);
     }
 
-    /// A queued customer has not been connected `since` then: they stop to count
-    /// [`COUNTED_WITHOUT_LINK`] after it.
+    /// A queued customer has not been connected `since` then. [`COUNTED_WITHOUT_LINK`] later the
+    /// positions of the others no longer count them.
     fn begin_absence(&mut self, id: ConversationId, since: Instant) {
         if let Entry::Vacant(free) = self.count_ends.entry(id) {
             let until = *free.insert(since + COUNTED_WITHOUT_LINK);
@@ -278,8 +278,8 @@ impl Desk {
         group
     }
 
-    /// A customer who had an agent waits before all others. One who waits already keeps their
-    /// place. Returns their group.
+    /// Puts a customer who had an agent into the queue, before all others. If the customer is in
+    /// the queue already, they keep their place. Returns their group.
     pub(super) fn enqueue_first(&mut self, id: ConversationId, now: Now) -> GroupId {
         let group = self.group(id);
         if self.queue.has(id) {
@@ -296,7 +296,9 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         if !conversation.is_connected() {
             conversation.absent_since.get_or_insert(now.clock);
-            self.count_absence(id, now);
+            if self.queue.has(id) {
+                self.count_absence(id, now);
+            }
         }
     }
 
@@ -308,11 +310,9 @@ impl Desk {
         self.queue.count_again(id);
     }
 
-    /// If this customer waits and is not connected, they stop to count when it is time.
+    /// If this queued customer is not connected, notes until when the positions count them.
     fn count_absence(&mut self, id: ConversationId, now: Now) {
-        if let Some(since) = self.conversations[id].absent_since
-            && self.queue.has(id)
-        {
+        if let Some(since) = self.conversations[id].absent_since {
             self.queue.begin_absence(id, since);
             self.queue.stop_counting(now);
         }
