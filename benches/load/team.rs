@@ -55,8 +55,8 @@ fn bare_echo(extent: &Extent) -> Result<Row, Broken> {
     Ok(percent("3,000 signs of life in 10 s, to a bare echo and back".into(), None, &idle))
 }
 
-/// Waits while nobody does anything. Returns the shares of a CPU that this took, by the CPU times so
-/// far in seconds.
+/// Waits while nobody does anything. Returns which share of a CPU each process took meanwhile.
+/// `cpu` tells the CPU times so far, in seconds.
 fn idle_shares<const N: usize>(
     cpu: impl Fn() -> Result<[f64; N], Broken>,
 ) -> Result<[f64; N], Broken> {

@@ -68,7 +68,7 @@ struct Admin {
     canned: Option<CannedReplies>,
     /// The agents of this desk, and when to look at their file next; `None` if it can have none.
     agents: Option<(AgentsFile, Instant)>,
-    /// The person has read that others are attached, and must confirm that the desk should end.
+    /// The person has read who would lose the desk, and must confirm that it should end.
     has_asked_to_end: bool,
     /// The desk is leaving: the latest time for it, and the exit code.
     leaving: Option<(Instant, u8)>,

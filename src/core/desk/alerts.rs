@@ -34,9 +34,9 @@ pub(super) struct Alerts {
 /// A call to make now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Call {
-    /// For a customer who came, or a line that came.
+    /// A customer or a line has come since the call before.
     First,
-    /// For those of the call before.
+    /// Nothing has come since the call before, and a customer still needs the agent.
     Repeat,
 }
 

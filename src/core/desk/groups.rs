@@ -143,8 +143,8 @@ impl Desk {
         groups.map(|group| self.queue.waiting_in(group)).sum()
     }
 
-    /// Of the customers who wait for this agent, the one who has waited longest. Those whom an agent
-    /// gave back stand before all others, and may have come later.
+    /// The customer who has waited longest for this agent. A customer whom an agent gave back
+    /// stands before all others, and may have begun to wait later than they.
     pub(super) fn longest_waiting_for(&self, agent: AgentId) -> Option<ConversationId> {
         let meant = self.queue.in_groups().filter(|(_, group)| self.groups.is_for(*group, agent));
         let mut candidates = Vec::new();

@@ -63,7 +63,8 @@ impl Desk {
         self.conversations.of(agent)
     }
 
-    /// Journals who has a conversation, or is accepting it. The agent who had it loses it.
+    /// Sets and journals the agent who has a conversation, or who is accepting it. The agent who
+    /// had it before no longer has the customer in focus, and no unread lines of them.
     pub(super) fn own(&mut self, id: ConversationId, owner: Option<AgentId>) {
         if self.conversations.set_owner(id, owner) {
             let record = self.team.record(owner);

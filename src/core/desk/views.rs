@@ -185,7 +185,7 @@ impl Desk {
         Some(Prompt::next_step(waited) - waited)
     }
 
-    /// How long the customer has waited who has waited longest for the agent at this seat.
+    /// The longest time that a customer has waited for the agent at this seat.
     fn longest_wait(&self, seat: SeatId, now: Now) -> Option<Duration> {
         let agent = self.team.agent_at(seat)?;
         self.longest_waiting_for(agent).map(|id| self.waited(id, now))

@@ -22,7 +22,7 @@ pub struct Prompt {
     pub focus: Option<Focus>,
     /// How many customers there are.
     pub customers: Customers,
-    /// How long the customer has waited who has waited longest.
+    /// The longest time that one of the waiting customers has waited.
     pub waited: Duration,
     /// How many lines are unread: the agent has not gone to their customers since.
     pub unread: u32,

@@ -2,8 +2,8 @@
 //! with nothing in it that was said before.
 //!
 //! A screen reader speaks every line, so a line that repeats what did not change takes the time of
-//! one that says something new. Waiting times are left out: they change all the time, and a repeated
-//! call says them ([`Alert`](super::Alert)).
+//! one that says something new. Waiting times are left out, because they change all the time. A
+//! repeated call says them ([`Alert`](super::Alert)).
 
 use crate::core::delivery::Mark;
 

@@ -1,5 +1,5 @@
-//! Agents' terminals elsewhere: how they sign in, how each typed line is done once, and what happens
-//! when they are gone.
+//! Agents' terminals elsewhere: how they sign in, how each typed line is done once, and what
+//! happens when they are gone.
 //!
 //! Rules: docs/PROTOCOL.md, "Agents' terminals"; docs/SECURITY.md, "Agents".
 

@@ -33,7 +33,8 @@ pub(super) fn run() -> Result<u8, String> {
     term::print(&format!(
         "The customer, in a browser:        {url}/chat\n\
          The customer, on a shop's page:    {origin}\n\
-         The agent, in another terminal:    {program} admin --listen {desk} --ephemeral --name Robin"
+         The agent, in another terminal:    {program} admin --listen {desk} --ephemeral \
+         --name Robin"
     ));
     term::print_words(
         "Ask the bot for a human, then type /accept at the agent's. Ctrl-C ends the demo.",
