@@ -93,7 +93,7 @@ pub type Millis = u64;
 #[serde(rename_all = "snake_case")]
 pub enum Message {
     /// The first frame, from the customer's side.
-    Hello(Hello),
+    Hello(Box<Hello>),
     /// The desk's answer to a hello that it accepts.
     Welcome(Welcome),
     /// The desk's answer when it is full.
@@ -130,7 +130,7 @@ pub enum Message {
     },
     /// The page on which a gateway's customer is, from the customer's side. Each `page` replaces
     /// the one before.
-    Page(Page),
+    Page(Box<Page>),
     /// Who has an active conversation now, from the desk.
     Agent {
         /// The agent's name.

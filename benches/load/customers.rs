@@ -121,7 +121,7 @@ impl Customer {
             former: None,
             is_here: None,
         };
-        wire::encode(&Message::Hello(hello), &mut self.out);
+        wire::encode(&Message::Hello(Box::new(hello)), &mut self.out);
     }
 
     fn request(&mut self) {

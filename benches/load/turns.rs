@@ -210,7 +210,7 @@ impl Agents {
                 former: None,
                 is_here: None,
             };
-            desk.received(conn, Message::Hello(hello), now);
+            desk.received(conn, Message::Hello(Box::new(hello)), now);
             let body = Body::Requested(Request::default());
             desk.received(conn, Message::Entry(Entry { number: 1, at: 0, body }), now);
             turn(&mut desk, &mut nobody, now).expect("memory has no faults");

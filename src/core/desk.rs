@@ -153,7 +153,7 @@ type Act = outcome::Act<Errand>;
 ///     former: None,
 ///     is_here: None,
 /// };
-/// desk.received(conn, Message::Hello(hello), now);
+/// desk.received(conn, Message::Hello(Box::new(hello)), now);
 ///
 /// // The customer's side makes its entries, and answers those of the desk with `of`.
 /// let make = |desk: &mut Desk, number, body| {
@@ -212,6 +212,9 @@ pub struct Desk {
     typed_in: Vec<ConversationId>,
     /// Conversations with entries or acks that may be due.
     send_list: Vec<ConversationId>,
+    /// Conversations of which the desk tells, behind everything else of this outcome, how many
+    /// lines have no answer.
+    count_list: Vec<ConversationId>,
     /// Conversations that may leave memory at the end of this turn.
     leave_candidates: Vec<ConversationId>,
     /// When to look next for customers who have been away for too long.
@@ -245,6 +248,7 @@ impl Desk {
             options,
             typed_in: Vec::new(),
             send_list: Vec::new(),
+            count_list: Vec::new(),
             leave_candidates: Vec::new(),
             next_idle_look: now.clock + IDLE_NOTED,
             out: Outcome::default(),
@@ -259,7 +263,7 @@ impl Desk {
     /// A message arrived on a connection.
     pub fn received(&mut self, conn: Conn, message: Message, now: Now) {
         match (self.connections.conversation(conn), message) {
-            (None, Message::Hello(hello)) => self.hello(conn, hello, now),
+            (None, Message::Hello(hello)) => self.hello(conn, *hello, now),
             (Some(id), Message::Entry(entry)) => self.take(conn, id, entry, now),
             (Some(id), Message::Ack { number }) => self.acked(conn, id, number),
             (Some(id), Message::Seen { number }) => self.seen(conn, id, number),
@@ -318,10 +322,12 @@ impl Desk {
             Arrival::Gap => return self.dismiss(conn, &Goodbye::Gap),
             Arrival::Again => self.act(Act::Verify { conn, conversation: id, desk: None, entry }),
             Arrival::New => {
-                self.begin(id);
+                conversation.note_activity(now);
+                if conversation.ordinal == 0 {
+                    self.begin(id);
+                }
                 self.learn(id, &entry, now);
                 self.journal(id, Record::Theirs(None, entry));
-                self.note_activity(id, now);
                 self.announce(id, now);
             }
         }
@@ -442,6 +448,7 @@ impl Side for Desk {
     }
 
     fn outcome(&mut self) -> Outcome<Errand> {
+        self.tell_counts();
         std::mem::take(&mut self.out)
     }
 

@@ -141,6 +141,15 @@ pub struct Passage {
     pub history: bool,
 }
 
+impl Passage {
+    /// Whether `next` begins where this passage ends.
+    pub fn goes_on_with(&self, next: &Passage) -> bool {
+        (self.conversation, self.origin, self.history)
+            == (next.conversation, next.origin, next.history)
+            && self.numbers.end() + 1 == *next.numbers.start()
+    }
+}
+
 /// An entry or an ack that is due on a connection. Its records are committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {

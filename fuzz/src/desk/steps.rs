@@ -133,7 +133,7 @@ impl World {
         {
             self.desk.recall(&story, self.edges.now);
         }
-        self.desk.received(conn, Message::Hello(hello), self.edges.now);
+        self.desk.received(conn, Message::Hello(Box::new(hello)), self.edges.now);
     }
 
     /// Sends any message except a hello on one of the connections.

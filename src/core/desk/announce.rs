@@ -25,30 +25,47 @@ impl Desk {
     }
 
     fn learn_message(&mut self, id: ConversationId, (number, said): (Number, &Said), now: Now) {
-        if said.author == Author::User {
+        let is_customers = said.author == Author::User;
+        if is_customers {
             self.keep(id, EndingOutcome::CustomerWrote, now);
         }
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let is_live = conversation.controls.phase().is_with_desk();
-        if said.author == Author::User {
+        if is_customers {
             // The journal also counts every line after a request.
             conversation.note_new_line(&said.text, now);
-            if let Some(owner) = conversation.agent() {
-                self.note_lines(owner, id, 1, now);
-            }
         }
-        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        let owner = conversation.agent().filter(|_| is_customers);
         let ready = conversation.backlog.arrive(&conversation.controls, number, said.size());
+        if let Some(owner) = owner {
+            self.note_lines(owner, id, 1, now);
+        }
         let Some(numbers) = ready else { return };
         self.tell_said(id, Origin::Peer(None), numbers, !is_live);
-        if is_live && said.author == Author::User {
-            self.tell_unanswered(id);
+        if is_live && is_customers {
+            self.count_later(id);
         }
     }
 
-    /// Tells how many lines of a customer have no answer.
-    pub(super) fn tell_unanswered(&mut self, id: ConversationId) {
-        self.tell(id, self.unanswered(id));
+    /// Tells how many lines of a customer have no answer, behind everything else of this outcome:
+    /// lines that come together are counted once.
+    pub(super) fn count_later(&mut self, id: ConversationId) {
+        if let Some(conversation) = self.conversations.get_mut(id)
+            && conversation.join_count_list()
+        {
+            self.count_list.push(id);
+        }
+    }
+
+    /// Tells the counts that have changed.
+    pub(super) fn tell_counts(&mut self) {
+        for id in std::mem::take(&mut self.count_list) {
+            let Some(conversation) = self.conversations.get_mut(id) else { continue };
+            conversation.leave_count_list();
+            if conversation.controls.phase().is_with_desk() {
+                self.tell(id, self.unanswered(id));
+            }
+        }
     }
 
     /// How many lines of a customer have no answer.
@@ -218,7 +235,7 @@ impl Desk {
         // waits again is still owed the answers from before.
         let is_counted = has_withheld || self.conversations[id].controls.phase() == Phase::Queued;
         if is_counted && self.conversations[id].owed().lines() > 0 {
-            self.tell_unanswered(id);
+            self.count_later(id);
         }
     }
 
@@ -244,7 +261,15 @@ impl Desk {
         if self.is_turned_away(conversation) {
             return;
         }
-        self.act(Act::Tell(Fact::Said(Passage { conversation, origin, numbers, history })));
+        let passage = Passage { conversation, origin, numbers, history };
+        // Lines that come together are one passage.
+        if let Some(Act::Tell(Fact::Said(last))) = self.out.acts.last_mut()
+            && last.goes_on_with(&passage)
+        {
+            last.numbers = *last.numbers.start()..=*passage.numbers.end();
+            return;
+        }
+        self.act(Act::Tell(Fact::Said(passage)));
     }
 
     /// Shows the state of a conversation.
@@ -313,15 +338,15 @@ impl Desk {
 
     /// Learns the page on which a gateway's customer is. The agent sees it with the state, and
     /// again when it changes (docs/PROTOCOL.md, "page").
-    pub(super) fn learn_page(&mut self, id: ConversationId, mut page: Page, now: Now) {
+    pub(super) fn learn_page(&mut self, id: ConversationId, mut page: Box<Page>, now: Now) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         // Anybody could claim that the identity was checked.
         if !conversation.is_trusted {
             page.identity = None;
         }
-        let is_news = conversation.page.as_deref() != Some(&page);
+        let is_news = conversation.page.as_ref() != Some(&page);
         let renamed = page.name.as_deref().and_then(|name| conversation.rename(Some(name.into())));
-        conversation.page = Some(Box::new(page));
+        conversation.page = Some(page);
         let waits = conversation.is_queued() && conversation.is_up_for_accept();
         let is_with_desk = conversation.backlog.announced().is_with_desk();
         if let Some(record) = renamed {

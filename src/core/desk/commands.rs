@@ -272,7 +272,7 @@ impl Desk {
         }
         self.tell_said(id, Origin::Own, number..=number, false);
         if is_answer {
-            self.tell_unanswered(id);
+            self.count_later(id);
         }
     }
 

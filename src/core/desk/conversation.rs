@@ -99,6 +99,8 @@ pub(super) struct Conversation {
     taken_lines: u32,
     /// Whether the desk's send list has this conversation.
     is_on_send_list: bool,
+    /// Whether the desk's count list has this conversation.
+    is_on_count_list: bool,
     /// For how long no entry was journaled.
     idle: Idle,
     /// The desk gave the customer up, because they were away for too long. A hello ends that.
@@ -141,6 +143,7 @@ impl Conversation {
             owed: Owed::default(),
             taken_lines: 0,
             is_on_send_list: false,
+            is_on_count_list: false,
             idle: Idle::new(now),
             is_asleep: false,
         }
@@ -249,6 +252,16 @@ impl Conversation {
     /// Takes the conversation off the desk's send list.
     pub(super) fn leave_send_list(&mut self) {
         self.is_on_send_list = false;
+    }
+
+    /// Puts the conversation on the desk's count list. False if it is there already.
+    pub(super) fn join_count_list(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_on_count_list, true)
+    }
+
+    /// Takes the conversation off the desk's count list.
+    pub(super) fn leave_count_list(&mut self) {
+        self.is_on_count_list = false;
     }
 
     /// The next entry or ack that is due on the customer's connection, once everything is

@@ -70,7 +70,7 @@ fn dials(desk: &mut Desk, n: u8, conn: u64, address: u8, now: Now) {
 
 fn greets(desk: &mut Desk, hello: Hello, conn: u64, address: u8, now: Now) {
     desk.opened(Conn(conn), IpAddr::from(Ipv4Addr::new(192, 0, 2, address)).into());
-    desk.received(Conn(conn), Message::Hello(hello), now);
+    desk.received(Conn(conn), Message::Hello(Box::new(hello)), now);
 }
 
 /// A customer connects as connection `n` and asks for a person.

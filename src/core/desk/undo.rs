@@ -233,8 +233,9 @@ impl Desk {
 
     /// Removes the planned end: it was cancelled, or the desk asks the customer's side for it now.
     fn forget_plan(&mut self, id: ConversationId) -> Option<Planned> {
+        let at = self.ending.iter().position(|ending| *ending == id)?;
+        self.ending.remove(at);
         let planned = self.conversations.get_mut(id)?.planned.take()?;
-        self.ending.retain(|ending| *ending != id);
         self.journal(id, Record::Ending(None));
         Some(*planned)
     }

@@ -61,7 +61,7 @@ impl Session {
         };
         self.link.introduce(hello.newest);
         self.is_known_here = self.is_here;
-        self.output.act(Act::Send(conn, Message::Hello(hello)));
+        self.output.act(Act::Send(conn, Message::Hello(Box::new(hello))));
     }
 
     /// The connection is gone, or the dial failed.
@@ -102,7 +102,7 @@ impl Session {
     /// Tells the desk on which page the gateway's customer is.
     pub(super) fn tell_page(&mut self, conn: Conn) {
         if let Some(visit) = &self.visit {
-            self.output.act(Act::Send(conn, Message::Page(visit.page.clone())));
+            self.output.act(Act::Send(conn, Message::Page(Box::new(visit.page.clone()))));
         }
     }
 

@@ -124,7 +124,7 @@ mod tests {
 
     fn hello(newest: Number) -> Message {
         let (conversation, secret) = (ConversationId::new([1; 16]), Secret::new([1; 32]));
-        Message::Hello(Hello {
+        Message::Hello(Box::new(Hello {
             version: VERSION,
             conversation,
             secret,
@@ -135,7 +135,7 @@ mod tests {
             gateway: None,
             former: None,
             is_here: None,
-        })
+        }))
     }
 
     #[test]

@@ -43,7 +43,7 @@ fn customer(n: u8, desk: &str, welcomed: &dyn Fn(Welcome)) -> std::io::Result<()
             is_here: None,
         };
         let mut out = Vec::new();
-        encode(&Message::Hello(hello), &mut out);
+        encode(&Message::Hello(Box::new(hello)), &mut out);
         // The desk refuses too many connections at once, and the customer dials again.
         let _ = stream.write_all(&out);
         let mut decoder = Decoder::default();

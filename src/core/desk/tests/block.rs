@@ -99,7 +99,7 @@ fn is_closed(report: &Report) -> bool {
 fn is_ann(desk: &mut Desk, n: u8) {
     let identity = Identity { user: Some("ann".into()), ..Identity::default() };
     let page = Page { identity: Some(Box::new(identity)), ..Page::default() };
-    desk.received(Conn(n.into()), Message::Page(page), now());
+    desk.received(Conn(n.into()), Message::Page(Box::new(page)), now());
 }
 
 /// Customer `n` of the gateway connects, is the shop's customer `ann`, and asks for a person.

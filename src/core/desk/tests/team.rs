@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{after, greets, hello, id, joins, now, reports, says, sent, settle, story};
 use crate::core::agent::{Agent, Agents};
 use crate::core::desk::{Act, Assign, Desk, Errand, Former, OFFERED_FOR, Options, SeatId};
-use crate::core::outcome::Side;
+use crate::core::outcome::{Fact, Side};
 use crate::core::record::{Ending, Owner, Record, Restart, Untold};
 use crate::core::report::{AgentRefusal, Report, Told, TransferOutcome};
 use crate::edge::journal::Journal;
@@ -299,6 +299,22 @@ fn a_program_reads_again_how_many_lines_have_no_answer_when_a_customer_waits_aga
     };
     let told: Vec<String> = reports(&desk.outcome().acts).filter_map(told).collect();
     assert_eq!(told, ["Queued", "1"]);
+}
+
+#[test]
+fn lines_that_come_together_are_counted_once_behind_them() {
+    let (mut desk, [robin, ..]) = team();
+    takes(&mut desk, robin, 1);
+    desk.outcome();
+    says(&mut desk, 1, 3, Body::Message(Said::text(Author::User, "hello?")));
+    says(&mut desk, 1, 4, Body::Message(Said::text(Author::User, "anybody there?")));
+    let told = |act: &Act| match act {
+        Act::Tell(Fact::Said(passage)) => Some(format!("lines {:?}", passage.numbers)),
+        Act::Tell(Fact::Report(_, Report::Unanswered { lines, .. })) => Some(lines.to_string()),
+        _ => None,
+    };
+    let told: Vec<String> = desk.outcome().acts.iter().filter_map(told).collect();
+    assert_eq!(told, ["lines 3..=4", "2"]);
 }
 
 #[test]
