@@ -17,7 +17,9 @@ use serde_json::Value;
 pub use custom::Custom;
 pub use decode::{Decoder, Frame, Frames, WireError};
 pub use gateway::{Gateway, Identity, Page, Token};
-pub use ids::{Address, AddressKey, Conn, ConversationId, DeskId, SeatKey, Secret, SecretHash};
+pub use ids::{
+    Address, AddressKey, Conn, ConversationId, DeskId, IdMap, IdSet, SeatKey, Secret, SecretHash,
+};
 pub use said::{Author, Button, Said};
 
 pub(crate) mod custom;

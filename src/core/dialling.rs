@@ -31,11 +31,11 @@
 //! assert_eq!(dialling.next(later), Some(ann), "it is up: nobody waits");
 //! ```
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::core::backoff::Backoff;
-use crate::wire::ConversationId;
+use crate::wire::{ConversationId, IdSet};
 
 /// How many sessions may be between their dial and the desk's answer at the same time.
 pub const TOGETHER: usize = 32;
@@ -47,9 +47,9 @@ pub struct Dialling {
     /// Sessions that want a connection, in the order in which they dial.
     wanting: VecDeque<ConversationId>,
     /// The same sessions, for a quick look-up.
-    is_wanting: HashSet<ConversationId>,
+    is_wanting: IdSet<ConversationId>,
     /// Sessions whose dial has no answer yet.
-    opening: HashSet<ConversationId>,
+    opening: IdSet<ConversationId>,
 }
 
 /// What is known about the desk.
@@ -82,8 +82,8 @@ impl Dialling {
             backoff: Backoff::new(seed),
             desk: Desk::Down { again: None },
             wanting: VecDeque::new(),
-            is_wanting: HashSet::new(),
-            opening: HashSet::new(),
+            is_wanting: IdSet::default(),
+            opening: IdSet::default(),
         }
     }
 

@@ -14,13 +14,13 @@
 //! Pure: inputs are methods, time is an argument, and the bytes for connections come out of
 //! [`Gateway::take_output`]. HTTP is `core/http`'s affair.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::core::clock::Now;
 use crate::core::customer::{Belongings, CustomerId, TokenHash};
 use crate::core::record::Line;
-use crate::wire::{Address, Asked, Conn, ConversationId};
+use crate::wire::{Address, Asked, Conn, ConversationId, IdMap};
 
 pub use addresses::{AddressKeys, Addresses};
 pub use call::{Act, Call, Keep, Post, Problem};
@@ -84,10 +84,10 @@ pub struct Gateway {
     limits: Limits,
     /// The epoch of the journal: events of different journals have different epochs.
     epoch: u32,
-    customers: HashMap<CustomerId, Customer>,
-    having: HashMap<ConversationId, CustomerId>,
-    named: HashMap<TokenHash, CustomerId>,
-    streams: HashMap<Conn, Stream>,
+    customers: IdMap<CustomerId, Customer>,
+    having: IdMap<ConversationId, CustomerId>,
+    named: IdMap<TokenHash, CustomerId>,
+    streams: IdMap<Conn, Stream>,
     /// When each stream has something to do next.
     deadlines: BTreeSet<(Instant, Conn)>,
     /// Streams with output.
@@ -134,10 +134,10 @@ impl Gateway {
         Gateway {
             limits,
             epoch,
-            customers: HashMap::new(),
-            having: HashMap::new(),
-            named: HashMap::new(),
-            streams: HashMap::new(),
+            customers: IdMap::default(),
+            having: IdMap::default(),
+            named: IdMap::default(),
+            streams: IdMap::default(),
             deadlines: BTreeSet::new(),
             written: Vec::new(),
             opened: 0,

@@ -4,7 +4,7 @@
 //! is due in it. A turn looks only at the sessions with an input, and at those in which something
 //! is due.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::core::clock::Now;
@@ -12,7 +12,7 @@ use crate::core::dialling::{Dialling, Verdict};
 use crate::core::outcome::{Due, Outcome, Side};
 use crate::core::report::LinkFault;
 use crate::core::session::{Errand, Fresh, Session};
-use crate::wire::{Conn, ConversationId, Entry, Message, Number};
+use crate::wire::{Conn, ConversationId, Entry, IdMap, Message, Number};
 
 /// The sessions of one process. All of them have the same desk.
 pub struct Sessions {
@@ -20,9 +20,9 @@ pub struct Sessions {
     now: Instant,
     dialling: Dialling,
     /// The sessions, each in a box of its own, so that the free slots of the map are small.
-    sessions: HashMap<ConversationId, Box<Kept>>,
+    sessions: IdMap<ConversationId, Box<Kept>>,
     /// The conversation that dialled each connection.
-    connections: HashMap<Conn, ConversationId>,
+    connections: IdMap<Conn, ConversationId>,
     /// When each session has something to do next.
     deadlines: BTreeSet<(Instant, ConversationId)>,
     /// Sessions with an input since the last outcome.
@@ -51,8 +51,8 @@ impl Sessions {
         Sessions {
             now: now.clock,
             dialling: Dialling::new(seed),
-            sessions: HashMap::new(),
-            connections: HashMap::new(),
+            sessions: IdMap::default(),
+            connections: IdMap::default(),
             deadlines: BTreeSet::new(),
             changed_sessions: Vec::new(),
             sending_sessions: Vec::new(),

@@ -4,13 +4,15 @@
 //! and the other dials wait. A thread in a resolver that hangs cannot be stopped. It is abandoned:
 //! its dial counts as failed, and another dial may start.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::wire::IdMap;
 
 use super::{Command, Conn, Dialled, Inbox, Limits, Target, sentence};
 
@@ -31,7 +33,7 @@ pub(super) fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
 pub(super) struct Dialers {
     inbox: Arc<Inbox>,
     queue: VecDeque<(Conn, Target)>,
-    threads: HashMap<Conn, Dialer>,
+    threads: IdMap<Conn, Dialer>,
 }
 
 /// A thread that dials. It stays listed until it reports.
@@ -51,7 +53,7 @@ pub(super) type Failed = (Conn, String);
 impl Dialers {
     /// No dials yet. They report to `inbox`.
     pub(super) fn new(inbox: Arc<Inbox>) -> Dialers {
-        Dialers { inbox, queue: VecDeque::new(), threads: HashMap::new() }
+        Dialers { inbox, queue: VecDeque::new(), threads: IdMap::default() }
     }
 
     /// Starts a dial, or queues it. Returns dials that failed.

@@ -1,12 +1,13 @@
 //! What the loop's handle, the dialers and the socket thread share: the inbox, in which commands
 //! wait for the socket thread, the writers of open connections, and the clock.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::wire::IdMap;
 
 use super::poller::Poller;
 use super::writer::Shared;
@@ -73,7 +74,7 @@ pub(super) struct Inbox {
     numbers: AtomicU64,
     state: Mutex<Waiting>,
     /// The writers of open connections. The socket thread adds and removes them.
-    writers: Mutex<HashMap<Conn, Shared>>,
+    writers: Mutex<IdMap<Conn, Shared>>,
     /// The total time, in nanoseconds, that the socket thread has waited at a full event channel.
     stall_nanos: AtomicU64,
 }
@@ -140,7 +141,7 @@ impl Inbox {
         self.writers().get(&conn).cloned()
     }
 
-    fn writers(&self) -> MutexGuard<'_, HashMap<Conn, Shared>> {
+    fn writers(&self) -> MutexGuard<'_, IdMap<Conn, Shared>> {
         self.writers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

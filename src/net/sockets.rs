@@ -5,10 +5,12 @@
 //! first admitted connections, then some strangers, then the listeners. Once a tick it looks at all
 //! deadlines. While nothing has a deadline, it sleeps without a timeout.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use crate::wire::IdMap;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, select};
 
@@ -34,7 +36,7 @@ pub(super) struct Sockets {
     /// Disconnected once the handle finishes or is dropped: then the thread does not wait any more
     /// for the loop to take events.
     handle_alive: Receiver<Infallible>,
-    connections: HashMap<Conn, Connection>,
+    connections: IdMap<Conn, Connection>,
     strangers: Strangers,
     /// The key of the stranger that was served last. The next turn begins with the key after it.
     last_served: usize,
@@ -70,7 +72,7 @@ impl Sockets {
             limits,
             events,
             handle_alive,
-            connections: HashMap::new(),
+            connections: IdMap::default(),
             strangers: Strangers::default(),
             last_served: 0,
             rests: BTreeSet::new(),

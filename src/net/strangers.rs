@@ -10,12 +10,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 
 use super::Conn;
-use crate::wire::Address;
+use crate::wire::{Address, IdMap};
 
 /// All strangers of the process.
 #[derive(Default)]
 pub(super) struct Strangers {
-    all: HashMap<Conn, Stranger>,
+    all: IdMap<Conn, Stranger>,
     /// The connections by door and address. Their numbers grow, so the first is the oldest.
     by_address: HashMap<(Door, Address), BTreeSet<Conn>>,
     /// Those of them that have sent nothing yet.

@@ -1,13 +1,12 @@
 //! Connections that speak the wire: turns `net`'s bytes into `wire`'s messages, and messages into
 //! bytes.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::edge::failpoint;
 use crate::edge::tls::{self, Security};
 use crate::net::{Dialect, HELLO_WITHIN, Keepalive, Net, OUTBOUND_MAX, Settings};
-use crate::wire::{self, Code, Conn, Decoder, Message, WireError};
+use crate::wire::{self, Code, Conn, Decoder, IdMap, Message, WireError};
 
 use rate::{Bulk, Rate};
 
@@ -24,7 +23,7 @@ const DEAD_AFTER: Duration = Duration::from_secs(25);
 /// The connections of one process, and its socket thread.
 pub struct Peers {
     net: Net,
-    streams: HashMap<Conn, Stream>,
+    streams: IdMap<Conn, Stream>,
     /// The rate of each connection in frames a second, and the budget that all share. `None` on the
     /// customer's side, which need not limit the desk that it chose.
     rate: Option<(u32, Bulk)>,
@@ -45,7 +44,7 @@ impl Peers {
     pub fn new(net: Net, rate: Option<u32>) -> Peers {
         Peers {
             net,
-            streams: HashMap::new(),
+            streams: IdMap::default(),
             rate: rate.map(|rate| (rate, Bulk::new(rate, Instant::now()))),
         }
     }

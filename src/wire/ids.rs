@@ -1,10 +1,19 @@
 //! Ids: the number of a connection within a process and the address of its peer; and the random ids
 //! and secrets of the wire, which are written as lowercase hexadecimal.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A map from ids. A turn looks up the same conversation several times, so the hash is a fast one.
+/// Its seed is random, because peers choose some of the ids.
+pub type IdMap<K, V> = HashMap<K, V, RandomState>;
+
+/// A set of ids (see [`IdMap`]).
+pub type IdSet<K> = HashSet<K, RandomState>;
 
 /// The number of a connection, dialled or accepted. A process never uses one twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

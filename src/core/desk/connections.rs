@@ -1,16 +1,14 @@
 //! The connections of a desk: strangers, whose hello the desk has not accepted yet, and customers.
 
-use std::collections::HashMap;
-
-use crate::wire::{Address, Conn, ConversationId};
+use crate::wire::{Address, Conn, ConversationId, IdMap};
 
 /// The connections of a desk.
 #[derive(Default)]
 pub(super) struct Connections {
     /// Where each stranger's connection comes from.
-    strangers: HashMap<Conn, Address>,
+    strangers: IdMap<Conn, Address>,
     /// The conversation of each customer's connection.
-    customers: HashMap<Conn, ConversationId>,
+    customers: IdMap<Conn, ConversationId>,
 }
 
 impl Connections {

@@ -6,12 +6,12 @@
 //! (`groups`).
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::core::clock::Now;
 use crate::core::outcome::Act;
-use crate::wire::{ConversationId, Message};
+use crate::wire::{ConversationId, IdMap, IdSet, Message};
 
 use super::Desk;
 use super::groups::GroupId;
@@ -42,9 +42,9 @@ pub(super) struct Queue {
     /// the others: the moment at which that ends. The soonest comes first.
     upcoming_ends: BTreeSet<(Instant, ConversationId)>,
     /// That moment by conversation, also when it is over, until the customer is connected again.
-    count_ends: HashMap<ConversationId, Instant>,
+    count_ends: IdMap<ConversationId, Instant>,
     /// Queued customers who do not count in the positions of the others until they are connected.
-    uncounted_customers: HashSet<ConversationId>,
+    uncounted_customers: IdSet<ConversationId>,
     /// From this index of `customers` on, the customers may not know their new positions yet.
     first_moved_index: Option<usize>,
     /// The desk sends changed positions no earlier than this.
@@ -58,8 +58,8 @@ impl Queue {
             customers: VecDeque::new(),
             in_group: Vec::new(),
             upcoming_ends: BTreeSet::new(),
-            count_ends: HashMap::new(),
-            uncounted_customers: HashSet::new(),
+            count_ends: IdMap::default(),
+            uncounted_customers: IdSet::default(),
             first_moved_index: None,
             next_sending: now.clock,
         }

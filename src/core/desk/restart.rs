@@ -5,12 +5,10 @@
 //! customer has all lines that an agent typed, leaves memory (`forget`). At the next hello it is
 //! read again from the journal (`recall`, before the hello is `received`).
 
-use std::collections::HashMap;
-
 use crate::core::clock::Now;
 use crate::core::record::{Line, Offset, Restart, Story};
 use crate::core::report::Report;
-use crate::wire::{Body, ConversationId, DeskId};
+use crate::wire::{Body, ConversationId, DeskId, IdMap};
 
 use super::conversation::Conversation;
 use super::{AgentId, Desk, Options, SeatId};
@@ -107,7 +105,7 @@ impl Desk {
     /// The state of every live conversation, its customer's page, and how many of the customer's
     /// lines have no answer.
     pub fn states(&self) -> Vec<(ConversationId, Report)> {
-        let positions: HashMap<_, _> =
+        let positions: IdMap<_, _> =
             self.queue.positions().map(|(id, _, position)| (id, position)).collect();
         let live = self.conversations.in_order().filter(|(_, known)| known.is_live());
         let live = live.filter(|(_, known)| !known.is_turned_away);

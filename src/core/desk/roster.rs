@@ -4,10 +4,10 @@
 //! Each change updates who has which conversation and which controls have no answer. So a turn of a
 //! desk with many conversations looks only at the conversations that it touches.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Index;
 
-use crate::wire::ConversationId;
+use crate::wire::{ConversationId, IdMap, IdSet};
 
 use super::conversation::Conversation;
 use super::team::AgentId;
@@ -15,7 +15,7 @@ use super::team::AgentId;
 /// The conversations in memory. A conversation that has left is in the journal.
 #[derive(Default)]
 pub(super) struct Roster {
-    by_id: HashMap<ConversationId, Conversation>,
+    by_id: IdMap<ConversationId, Conversation>,
     /// Conversation ids by ordinal, starting at 1. A conversation without an entry has none.
     by_ordinal: BTreeMap<u32, ConversationId>,
     /// Conversations that this desk's agents have, by ordinal.
@@ -25,7 +25,7 @@ pub(super) struct Roster {
     /// The agent under whom `by_agent` has an ordinal.
     agents: HashMap<u32, AgentId>,
     /// Conversations in which a control of this desk has no answer yet.
-    asked: HashSet<ConversationId>,
+    asked: IdSet<ConversationId>,
     /// The highest ordinal that this desk has given.
     highest_ordinal: u32,
 }

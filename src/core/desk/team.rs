@@ -13,7 +13,7 @@
 //! Lines of customers are unread until the agent goes to them at any seat. What a customer is owed
 //! is another matter: reading answers nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::core::agent::{Agent, Agents, TERMINAL};
@@ -22,7 +22,7 @@ use crate::core::department::Department;
 use crate::core::record::Owner;
 use crate::core::report::Presence;
 use crate::core::text::{begins, is_same};
-use crate::wire::ConversationId;
+use crate::wire::{ConversationId, IdMap};
 
 use super::Options;
 use super::alerts::Alerts;
@@ -75,7 +75,7 @@ pub(super) struct Member {
     /// until the agent has read which of them are lost.
     pub(super) had: Vec<(ConversationId, String)>,
     /// How many lines are unread in each conversation that has any.
-    unread: HashMap<ConversationId, u32>,
+    unread: IdMap<ConversationId, u32>,
     pub(super) alerts: Alerts,
 }
 
@@ -93,7 +93,7 @@ impl Member {
             has_seat: false,
             was_here: false,
             had: Vec::new(),
-            unread: HashMap::new(),
+            unread: IdMap::default(),
             alerts: Alerts::new(every),
         }
     }

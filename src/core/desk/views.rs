@@ -1,14 +1,13 @@
 //! What an agent or a program can look at: the customers who talk and wait, the prompt, and how far
 //! lines have come. Nothing here changes the desk.
 
-use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::core::clock::Now;
 use crate::core::delivery::Mark;
 use crate::core::report::{Customers, Focus, LeftBehind, Listed, Prompt, Told, in_brief};
-use crate::wire::{Author, ConversationId, DeskId, Millis, Number};
+use crate::wire::{Author, ConversationId, DeskId, IdSet, Millis, Number};
 
 use super::controls::{Ask, Phase};
 use super::conversation::Conversation;
@@ -49,7 +48,7 @@ impl Desk {
     fn order(&self, seat: SeatId) -> Vec<(ConversationId, Option<u32>)> {
         let waiting = self.queue.positions().map(|(id, _, position)| (id, Some(position)));
         // While a backlog arrives, an accepted customer still stands in the queue.
-        let queued: HashSet<ConversationId> = self.queue.iter().collect();
+        let queued: IdSet<ConversationId> = self.queue.iter().collect();
         let is_in_queue = |id: &ConversationId| queued.contains(id);
         let owed = self.owed_an_answer(seat).into_iter().filter(|id| !is_in_queue(id));
         let is_settled =

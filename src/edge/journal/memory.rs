@@ -4,14 +4,12 @@
 //! less memory than the records themselves. A conversation's story is read from these bytes when it
 //! is needed.
 
-use std::collections::HashMap;
-
 use self::agents::Agents;
 use self::customers::Customers;
 use self::log::Log;
 use crate::core::customer::{Belongings, CustomerId};
 use crate::core::record::{Batch, Committed, Line, Offset, Record, Restart, Story};
-use crate::wire::{ConversationId, DeskId, Entry, Former, Number, Secret};
+use crate::wire::{ConversationId, DeskId, Entry, Former, IdMap, Number, Secret};
 
 mod agents;
 mod customers;
@@ -20,7 +18,7 @@ mod log;
 #[derive(Default)]
 pub(super) struct Memory {
     /// Boxed, so that the empty slots of the table are small.
-    conversations: HashMap<ConversationId, Box<Kept>>,
+    conversations: IdMap<ConversationId, Box<Kept>>,
     /// All conversations, in the order in which they began.
     order: Vec<ConversationId>,
     focus: Option<ConversationId>,

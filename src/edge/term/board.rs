@@ -5,8 +5,6 @@
 //! autowrap is off while a frame is drawn, so that no row wraps, and the board places the cursor by
 //! writing the text before it.
 
-use std::collections::HashMap;
-
 use crossbeam_channel::Sender;
 use rustix::stdio::stdout;
 use rustix::termios::tcgetwinsize;
@@ -19,7 +17,7 @@ use super::keys::Key;
 use super::layout::Shown;
 use super::render::{Look, Row};
 use crate::core::report::{EXCERPT_LETTERS, excerpt};
-use crate::wire::ConversationId;
+use crate::wire::{ConversationId, IdMap};
 
 /// Columns and rows of a terminal that does not report its size.
 const SIZE: (usize, usize) = (80, 24);
@@ -33,7 +31,7 @@ pub(super) struct Board {
     /// The conversation that gets the line.
     focus: Option<ConversationId>,
     /// The lines that the person has begun for other conversations.
-    drafts: HashMap<ConversationId, String>,
+    drafts: IdMap<ConversationId, String>,
     /// Whether the person has entered a command and typed nothing since. If the focus moves then,
     /// the person has moved it and needs no explanation.
     is_moving: bool,
@@ -59,7 +57,7 @@ impl Board {
             prompt: Shown::default(),
             short_prompt: Shown::default(),
             focus: None,
-            drafts: HashMap::new(),
+            drafts: IdMap::default(),
             is_moving: false,
             limit,
             typed,

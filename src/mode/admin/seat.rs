@@ -5,7 +5,6 @@
 //! and their customers. A person sees the messages of conversations that they have or watch, and
 //! the whole past of a conversation when it becomes theirs.
 
-use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use crate::core::clock::Now;
@@ -19,7 +18,7 @@ use crate::core::script::Pace;
 use crate::edge::journal::{Fault, Journal};
 use crate::turn::Written;
 use crate::turn::seat::Seat;
-use crate::wire::{Author, ConversationId, Entry, Number, State};
+use crate::wire::{Author, ConversationId, Entry, IdMap, IdSet, Number, State};
 
 use super::beside::Beside;
 
@@ -37,24 +36,24 @@ pub(super) struct AgentSeat {
     /// Nobody reads here (`--no-terminal`): printed lines are never reported as seen.
     nobody: bool,
     /// Conversations that the agent has, according to what this seat has shown.
-    active: HashSet<ConversationId>,
+    active: IdSet<ConversationId>,
     /// Conversations that other agents have, according to what this seat has shown.
-    others: HashSet<ConversationId>,
+    others: IdSet<ConversationId>,
     /// Conversations that the terminal had shown before it was lost, until they are shown again.
-    resumed: HashSet<ConversationId>,
+    resumed: IdSet<ConversationId>,
     /// Conversations of other agents that are watched at this seat.
-    watched: HashSet<ConversationId>,
+    watched: IdSet<ConversationId>,
     /// With `--json`: the offset up to which this turn prints each conversation.
-    told: HashMap<ConversationId, Offset>,
+    told: IdMap<ConversationId, Offset>,
     /// Whether this seat has had a conversation.
     had_one: bool,
     /// What the prompt shows, how far the latest line has come, and which conversation gets the
     /// next line.
     prompt: Option<(Prompt, Mark, Option<ConversationId>)>,
     /// The offset up to which each conversation was shown to a person.
-    drawn: HashMap<ConversationId, Offset>,
+    drawn: IdMap<ConversationId, Offset>,
     /// Lines of active conversations that are committed and that the person has not seen yet.
-    undrawn: HashMap<ConversationId, Vec<Line>>,
+    undrawn: IdMap<ConversationId, Vec<Line>>,
 }
 
 /// The input of a seat.
@@ -76,15 +75,15 @@ impl AgentSeat {
             seat,
             json,
             nobody,
-            active: HashSet::new(),
-            others: HashSet::new(),
-            watched: HashSet::new(),
-            resumed: HashSet::new(),
-            told: HashMap::new(),
+            active: IdSet::default(),
+            others: IdSet::default(),
+            watched: IdSet::default(),
+            resumed: IdSet::default(),
+            told: IdMap::default(),
             had_one: false,
             prompt: None,
-            drawn: HashMap::new(),
-            undrawn: HashMap::new(),
+            drawn: IdMap::default(),
+            undrawn: IdMap::default(),
         }
     }
 

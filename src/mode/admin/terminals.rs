@@ -12,7 +12,7 @@ use crate::mode::attached::dialect_of_agents;
 use crate::net::{Dialect, Net, StrangersMax};
 use crate::turn::peers::Peers;
 use crate::wire::seat::SeatMessage;
-use crate::wire::{self, Code, Conn, Frames, SeatKey, SecretHash, WireError};
+use crate::wire::{self, Code, Conn, Frames, IdMap, SeatKey, SecretHash, WireError};
 
 use super::attached::Outbox;
 
@@ -23,7 +23,7 @@ const STRANGERS_PER_ADDRESS: usize = 8;
 /// All connections of agents' terminals.
 #[derive(Default)]
 pub(super) struct Terminals {
-    all: HashMap<Conn, Terminal>,
+    all: IdMap<Conn, Terminal>,
     /// The codes that were used since the start, each with its secret. The journal has the earlier
     /// ones.
     pub(super) enrolled: HashMap<SecretHash, SecretHash>,

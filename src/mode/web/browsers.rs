@@ -12,7 +12,7 @@ use crate::edge::clock;
 use crate::edge::tls::Security;
 use crate::net::{Dialect, Event, Keepalive, Net, OUTBOUND_MAX, Settings};
 use crate::turn::keeper::Stop;
-use crate::wire::{Address, Conn};
+use crate::wire::{Address, Conn, IdMap};
 
 use super::Web;
 use super::origins::Origins;
@@ -36,7 +36,7 @@ pub(super) struct Answer {
 
 /// All connections of browsers.
 pub(super) struct Browsers {
-    connections: HashMap<Conn, Browser>,
+    connections: IdMap<Conn, Browser>,
     /// Answers that leave after this turn's commit.
     answers: Vec<(Conn, Answer)>,
     trusted_proxies: Vec<IpAddr>,
@@ -115,7 +115,7 @@ impl Answer {
 impl Browsers {
     pub(super) fn new(trusted_proxies: Vec<IpAddr>, per_address: usize) -> Browsers {
         Browsers {
-            connections: HashMap::new(),
+            connections: IdMap::default(),
             answers: Vec::new(),
             trusted_proxies,
             per_address,

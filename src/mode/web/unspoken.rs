@@ -2,13 +2,13 @@
 //! greeted them: so a crawler, or a person who only looks, leaves nothing behind. A customer who
 //! says nothing for an hour and has no page open is forgotten.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::core::clock::Now;
 use crate::core::customer::{CustomerId, TokenHash};
 use crate::core::session::Session;
-use crate::wire::ConversationId;
+use crate::wire::{ConversationId, IdMap};
 
 /// How long a customer may say nothing before they are forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
@@ -16,7 +16,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 /// All customers who have said nothing yet.
 #[derive(Default)]
 pub(super) struct Unspoken {
-    silent: HashMap<ConversationId, Silent>,
+    silent: IdMap<ConversationId, Silent>,
     /// When each customer is forgotten, in that order. Some of them have spoken meanwhile.
     deadlines: VecDeque<(Instant, ConversationId)>,
 }

@@ -1,19 +1,17 @@
 //! The keys of the rows of conversations and peers. Those that were used lately are in memory, so
 //! that a commit need not look them up.
 
-use std::collections::HashMap;
-
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::wire::{ConversationId, DeskId};
+use crate::wire::{ConversationId, DeskId, IdMap};
 
 /// The most conversations in memory, and the most peers.
 const KNOWN_MAX: usize = 16_384;
 
 #[derive(Default)]
 pub(super) struct Keys {
-    conversations: HashMap<ConversationId, Known>,
-    desks: HashMap<(i64, DeskId), i64>,
+    conversations: IdMap<ConversationId, Known>,
+    desks: IdMap<(i64, DeskId), i64>,
 }
 
 /// What is in memory about a conversation.
@@ -108,7 +106,7 @@ impl Keys {
 }
 
 /// Empties a full table. What is still in use is then looked up again.
-fn make_room<K, V>(known: &mut HashMap<K, V>) {
+fn make_room<K, V>(known: &mut IdMap<K, V>) {
     if known.len() >= KNOWN_MAX {
         known.clear();
     }

@@ -1,16 +1,16 @@
 //! What a journal in memory keeps of a desk's agents.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::core::record::{Blocked, Record};
 use crate::wire::seat::UNSENT_MAX;
-use crate::wire::{SeatKey, SecretHash};
+use crate::wire::{IdMap, SeatKey, SecretHash};
 
 #[derive(Default)]
 pub(in crate::edge::journal) struct Agents {
     enrolled: Vec<(SecretHash, SecretHash)>,
-    taken: HashMap<SeatKey, u64>,
-    unsent: HashMap<SeatKey, Vec<u64>>,
+    taken: IdMap<SeatKey, u64>,
+    unsent: IdMap<SeatKey, Vec<u64>>,
     pub(super) blocks: Vec<Blocked>,
     pub(super) away: BTreeMap<Box<str>, Box<str>>,
 }

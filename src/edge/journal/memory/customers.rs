@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use crate::core::customer::{About, CustomerId, PostId, Posted, TokenHash};
-use crate::wire::{ConversationId, Millis};
+use crate::wire::{ConversationId, IdMap, Millis};
 
 #[derive(Default)]
 pub(in crate::edge::journal) struct Customers {
-    named: HashMap<TokenHash, CustomerId>,
-    having: HashMap<ConversationId, CustomerId>,
-    customers: HashMap<CustomerId, Customer>,
+    named: IdMap<TokenHash, CustomerId>,
+    having: IdMap<ConversationId, CustomerId>,
+    customers: IdMap<CustomerId, Customer>,
     identified: HashMap<Box<str>, CustomerId>,
 }
 
