@@ -22,7 +22,7 @@ pub use desk_link::{DeskTrouble, LEAVING, LinkFault, why_refused};
 pub use found::Found;
 pub use goodbye::Goodbye;
 pub use listed::{Colleague, EXCERPT_LETTERS, Fitting, Listed, excerpt, listed};
-pub use news::{CustomerNews, DeskNews, Lost, News, held_by_customer};
+pub use news::{CustomerNews, DeskNews, Logged, Lost, News, held_by_customer};
 pub use overview::{Alert, Customers, Focus, LeftBehind, Prompt};
 pub use refusal::{AgentRefusal, Choice, CustomerRefusal};
 pub use spoken::{Addressee, Spoken};
@@ -281,6 +281,20 @@ impl Report {
     pub fn is_for_programs(&self) -> bool {
         use Report::{Delivered, Seen, Typing, Unanswered};
         matches!(self, Delivered { .. } | Seen { .. } | Typing { .. } | Unanswered { .. })
+    }
+
+    /// The report for the log of a desk at which nobody sits: it calls nobody "you".
+    pub fn for_log(self) -> Report {
+        let log = |text| match text {
+            News::Desk(news) => News::Log(Logged(news)),
+            text => text,
+        };
+        match self {
+            Report::News { text } => Report::News { text: log(text) },
+            Report::Call { text } => Report::Call { text: log(text) },
+            Report::Fault { text } => Report::Fault { text: log(text) },
+            report => report,
+        }
     }
 }
 

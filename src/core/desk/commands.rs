@@ -65,7 +65,8 @@ impl Desk {
                 self.own(id, Some(agent));
                 self.ask(id, Ask::Accept { by: Some(seat) }, now);
                 if !self.conversations[id].has_connection() {
-                    self.tell_news(DeskNews::AcceptedAway(who));
+                    let news = DeskNews::AcceptedAway { who, agent: self.agent_name(agent) };
+                    self.tell_news(news);
                 }
                 Ok(id)
             }

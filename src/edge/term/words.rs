@@ -90,7 +90,7 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
         } => {
             let (admin, position, reason) = (admin.as_deref(), *position, reason.as_ref());
             if me == Author::Admin {
-                let other = agent.as_deref().filter(|_| *is_elsewhere);
+                let other = is_elsewhere.then(|| agent.as_deref().unwrap_or("an agent"));
                 let who = format!("{}{}", called(*ordinal, customer.as_deref()), signs(need));
                 if let Some(on_hold) = on_hold {
                     let text = hold_words(&who, *on_hold, other)?;
@@ -273,10 +273,10 @@ fn desk_state(
                 None => format!("{who} is waiting{why}"),
             }
         }
+        (State::Active, _) if position.is_some() => format!("{who} waits again, before all others"),
         (State::Active, _) if other.is_some() => {
             format!("{} has {who}", other.unwrap_or_default())
         }
-        (State::Active, _) if position.is_some() => format!("{who} waits again, before all others"),
         (State::Active, _) => {
             format!("{who}: you have the conversation; /handback or /close ends it")
         }

@@ -260,7 +260,7 @@ impl AgentSeat {
             }
             _ => None,
         };
-        self.seat.tell(report);
+        self.seat.tell(if self.nobody { report.for_log() } else { report });
         match state {
             Some((id, State::Active, false)) => {
                 self.had_one = true;
