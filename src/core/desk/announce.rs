@@ -275,6 +275,7 @@ impl Desk {
             agent: owner.filter(|_| self.team.is_shared()).map(|owner| owner.name.to_string()),
             on_hold: conversation.is_on_hold.then_some(true),
             is_elsewhere: false,
+            waits_again: false,
             need: conversation.need().cloned().unwrap_or_default(),
             reason: reason.or(asked),
         }

@@ -36,8 +36,10 @@ pub enum CustomerNews {
     BotUntold(String),
     /// The bot may not know yet what people said: a sentence says why.
     BotMaybeUntold(String),
-    /// The agent is not there any more, and the customer waits for another one.
+    /// The agent is not there any more. The customer is in the queue again, as the state says.
     AgentLeft,
+    /// The same at a desk that does not put the customer into the queue again by an entry.
+    AgentLeftUnsaid,
     /// A desk has no record of the conversation that its agent had.
     DeskLostConversation,
     /// The desk is out of reach, and this side goes on trying.
@@ -96,7 +98,8 @@ impl fmt::Display for CustomerNews {
             CustomerNews::BotMaybeUntold(fault) => {
                 write!(f, "the bot may not know yet what was said without it: {fault}")
             }
-            CustomerNews::AgentLeft => {
+            CustomerNews::AgentLeft => f.write_str("nobody is with you for the moment"),
+            CustomerNews::AgentLeftUnsaid => {
                 f.write_str("nobody is with you for the moment; you are the next in the queue")
             }
             CustomerNews::DeskLostConversation => f.write_str(

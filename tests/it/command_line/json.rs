@@ -60,6 +60,7 @@ fn reports() -> Vec<(Report, Report)> {
         agent: name.clone(),
         on_hold: n.map(|_| true),
         is_elsewhere: true,
+        waits_again: true,
         need: Need {
             department: name.as_deref().and_then(Department::new),
             language: name.as_deref().and_then(Language::new),
