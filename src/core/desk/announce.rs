@@ -77,7 +77,7 @@ impl Desk {
         }
         if let (true, Body::Refused { why, .. }) = (is_answered, &entry.body) {
             let who = self.who(id);
-            self.tell_news(DeskNews::Refused { who, why: why.clone() });
+            self.tell_news_of(id, DeskNews::Refused { who, why: why.clone() });
             // While the accept had no answer, nobody was called for the customer.
             if self.queue.has(id) && self.conversations[id].is_up_for_accept() {
                 self.note_waiting(self.group(id), now);
@@ -364,6 +364,11 @@ impl Desk {
 
     pub(super) fn tell_news(&mut self, news: DeskNews) {
         self.tell_all(Report::News { text: News::Desk(news) });
+    }
+
+    /// Tells news of a conversation to those who see it.
+    pub(super) fn tell_news_of(&mut self, id: ConversationId, news: DeskNews) {
+        self.tell(id, Report::News { text: News::Desk(news) });
     }
 
     pub(super) fn tell_agent_news(&mut self, agent: AgentId, news: DeskNews) {

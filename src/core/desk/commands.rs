@@ -65,8 +65,7 @@ impl Desk {
                 self.own(id, Some(agent));
                 self.ask(id, Ask::Accept { by: Some(seat) }, now);
                 if !self.conversations[id].has_connection() {
-                    let news = DeskNews::AcceptedAway { who, agent: self.agent_name(agent) };
-                    self.tell_news(news);
+                    self.tell_agent_news(agent, DeskNews::AcceptedAway(who));
                 }
                 Ok(id)
             }

@@ -172,12 +172,7 @@ pub enum DeskNews {
         why: String,
     },
     /// This customer is accepted, but not connected.
-    AcceptedAway {
-        /// The customer.
-        who: String,
-        /// The name, among agents, of the agent who accepts the customer.
-        agent: String,
-    },
+    AcceptedAway(String),
     /// A control for this customer, who is not connected, takes effect later.
     EndsLater(String),
     /// A blocked customer began another conversation and was turned away.
@@ -237,7 +232,7 @@ impl fmt::Display for DeskNews {
             DeskNews::Refused { who, why } => {
                 write!(f, "{who}: the customer's side refused: {}", Line(why))
             }
-            DeskNews::AcceptedAway { who, .. } => {
+            DeskNews::AcceptedAway(who) => {
                 write!(f, "{who} is not connected; you have them when they are back")
             }
             DeskNews::EndsLater(who) => {
@@ -276,9 +271,6 @@ impl fmt::Display for Logged {
             DeskNews::Called(name) => write!(f, "{name} wants to talk to an agent"),
             DeskNews::Unattended { name, others, department, is_served } => {
                 write_unattended(f, (name, *others), "an agent", (department, *is_served))
-            }
-            DeskNews::AcceptedAway { who, agent } => {
-                write!(f, "{who} is not connected; {agent} has them when they are back")
             }
             news => news.fmt(f),
         }

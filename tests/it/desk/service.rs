@@ -141,7 +141,7 @@ fn the_log_of_a_desk_without_a_terminal_names_the_agent_and_calls_nobody_you() {
     dan.kill();
     tells(&mut desk, "connection is lost");
     robin.say("/accept 2");
-    tells(&mut desk, "is not connected; robin has them when they are back");
+    robin.until_told("notice", "is not connected; you have them when they are back");
     al.say("/close #1");
     tells(&mut desk, "closed (by the desk)");
     let lines = [desk.stdout(), desk.stderr()].concat();
