@@ -17,7 +17,7 @@ use crate::wire::{ConversationId, Custom, EndReason, Millis, Number, Page, State
 
 pub use brief::in_brief;
 pub use desk_link::{DeskTrouble, LEAVING, LinkFault, why_refused};
-pub use found::Found;
+pub use found::{Found, verified};
 pub use goodbye::Goodbye;
 pub use listed::{Colleague, EXCERPT_LETTERS, Fitting, Listed, excerpt, listed};
 pub use news::{CustomerNews, DeskNews, Logged, Lost, News, held_by_customer};

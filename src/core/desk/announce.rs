@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use crate::core::clock::Now;
 use crate::core::outcome::{Act, Audience, Fact, Passage};
-use crate::core::record::Origin;
+use crate::core::record::{Contact, Origin, Record};
 use crate::core::report::{DeskNews, EndingOutcome, Link, News, Reason, Report, moment};
 use crate::wire::{Author, Body, ConversationId, Entry, Number, Page, Said};
 
@@ -322,11 +322,18 @@ impl Desk {
         }
         let is_news = conversation.page.as_deref() != Some(&page);
         let renamed = page.name.as_deref().and_then(|name| conversation.rename(Some(name.into())));
+        let contact = Contact::of(&page);
+        let before = conversation.page.as_deref().map(Contact::of).unwrap_or_default();
+        // `begin` journals the contact of a conversation that is not journaled yet.
+        let has_changed = contact != before && conversation.ordinal > 0;
         conversation.page = Some(Box::new(page));
         let waits = conversation.is_queued() && conversation.is_up_for_accept();
         let is_with_desk = conversation.backlog.announced().is_with_desk();
         if let Some(record) = renamed {
             self.journal(id, record);
+        }
+        if has_changed {
+            self.journal(id, Record::Contact(Box::new(contact)));
         }
         // The page can show that a customer in the queue is blocked.
         if is_news && waits && self.turn_away(id, self.queue.has(id), now) {

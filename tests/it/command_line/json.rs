@@ -134,7 +134,10 @@ fn reports() -> Vec<(Report, Report)> {
             agent: Some(text()),
             state: Some(State::Closed),
             reason: Some(Reason::Ended(EndReason::AdminClosed)),
+            is_turned_away: true,
             is_blocked: true,
+            email: Some("ann@example.com".into()),
+            identity: Some(Box::new(Identity::default())),
             note: Some(text()),
             tags: vec![text()],
             ..Found::new(ID, 1, text(), 0)

@@ -208,6 +208,16 @@ impl Writer<'_> {
                 let sql = "UPDATE conversation SET on_hold = ? WHERE key = ?";
                 self.run(sql, params![is_on_hold, key])?;
             }
+            Record::TurnedAway => {
+                let sql = "UPDATE conversation SET turned_away = 1 WHERE key = ?";
+                self.run(sql, params![key])?;
+            }
+            Record::Contact(contact) => {
+                let identity = contact.identity.as_deref();
+                let identity = identity.and_then(|identity| serde_json::to_string(identity).ok());
+                let sql = "UPDATE conversation SET email = ?, identity = ? WHERE key = ?";
+                self.run(sql, params![contact.email, identity, key])?;
+            }
             Record::Customer(customer) => self.has_customer(key, *customer)?,
             Record::Token(hash) => self.names_customer(key, *hash)?,
             Record::Withdrawn(hash) => self.withdraw(*hash)?,

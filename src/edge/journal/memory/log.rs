@@ -42,6 +42,7 @@ const TAGS: u8 = 24;
 const HOLD: u8 = 25;
 const OFFERED: u8 = 26;
 const NOT_OFFERED: u8 = 27;
+const TURNED_AWAY: u8 = 28;
 
 /// The forms of a body: JSON, or the text of one of these authors.
 const JSON: u8 = 0;
@@ -89,7 +90,10 @@ impl Log {
             }
             Record::Tags(tags) => self.kind(TAGS).text(&tags.join("\n")),
             Record::Hold(is_on_hold) => self.kind(HOLD).number(u64::from(*is_on_hold)),
-            Record::Moved { .. }
+            Record::TurnedAway => self.kind(TURNED_AWAY),
+            // Only `/find` needs a contact, and it searches journals on the disk.
+            Record::Contact(_)
+            | Record::Moved { .. }
             | Record::Enrolled { .. }
             | Record::Taken(..)
             | Record::Unsent(..)
@@ -223,6 +227,7 @@ impl Reader<'_> {
             }
             TAGS => Record::Tags(self.text().lines().map(Into::into).collect()),
             HOLD => Record::Hold(self.number() == 1),
+            TURNED_AWAY => Record::TurnedAway,
             _ => unreachable!("no record begins here"),
         };
         Some((offset, record))
