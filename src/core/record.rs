@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::customer::{About, CustomerId, PostId, Posted, TokenHash};
+use super::department::Department;
 use crate::wire::{
     Address, Body, ConversationId, DeskId, Entry, Identity, Millis, Number, Page, Said, SeatKey,
     SecretHash,
@@ -74,6 +75,9 @@ pub enum Record {
     Tags(Vec<Box<str>>),
     /// At a desk: whether the agent has asked the customer to be patient.
     Hold(bool),
+    /// At a desk: an agent sent the customer to this department; `None`: the customer has asked
+    /// anew since.
+    Department(Option<Department>),
     /// At a desk: the customer was blocked, and the desk turned them away in this conversation.
     TurnedAway,
     /// At a desk: how `/find` knows the customer of a gateway from now on.

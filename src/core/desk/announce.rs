@@ -62,8 +62,13 @@ impl Desk {
         let desk = self.id;
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let request = conversation.controls.request();
+        let was_sent = conversation.controls.is_sent();
         conversation.learn_control(desk, entry, now);
+        let asks_anew = was_sent && !conversation.controls.is_sent();
         conversation.typing.stop();
+        if asks_anew {
+            self.journal(id, Record::Department(None));
+        }
         self.conversations.note_change(id);
         if !self.conversations[id].is_active() {
             self.keep(id, EndingOutcome::CustomerLeft, now);

@@ -193,7 +193,8 @@ fn a_desks_journal_of_version_8_is_migrated_and_its_customers_are_found() {
     admin.kill();
     let former = "ALTER TABLE conversation DROP COLUMN email;
                   ALTER TABLE conversation DROP COLUMN identity;
-                  ALTER TABLE conversation DROP COLUMN turned_away; PRAGMA user_version = 8;";
+                  ALTER TABLE conversation DROP COLUMN turned_away;
+                  ALTER TABLE conversation DROP COLUMN department; PRAGMA user_version = 8;";
     setup.journal("admin").execute_batch(former).expect("it is SQL");
     let mut admin = setup.admin(&[]);
     let queued = admin.until_state("queued");

@@ -175,7 +175,8 @@ fn a_journal_from_before_identities_is_migrated_and_loses_nobody() {
                   ALTER TABLE conversation DROP COLUMN offered_to;
                   ALTER TABLE conversation DROP COLUMN email;
                   ALTER TABLE conversation DROP COLUMN identity;
-                  ALTER TABLE conversation DROP COLUMN turned_away; PRAGMA user_version = 3;";
+                  ALTER TABLE conversation DROP COLUMN turned_away;
+                  ALTER TABLE conversation DROP COLUMN department; PRAGMA user_version = 3;";
     setup.journal("web").execute_batch(former).expect("it is SQL");
     let (_process, _) = gateway(&setup, &address, &keys);
     customer.stream(None).until_text("from before");

@@ -5,8 +5,9 @@
 //! of a gateway, and version 4 who they are at the shop and what they agreed to. Version 5 has the
 //! agents of a desk, version 6 what is about to end, and version 7 tags, holds, blocks and lines
 //! that were not sent. Version 8 has the agent who wrote a line, and conversations that one agent
-//! has offered to another. Version 9 has what a customer's page says of who they are, and
-//! conversations in which a blocked customer was turned away.
+//! has offered to another. Version 9 has what a customer's page says of who they are,
+//! conversations in which a blocked customer was turned away, and the department to which an agent
+//! sent a customer.
 
 use super::Disk;
 use crate::core::record::Story;
@@ -126,13 +127,15 @@ const TEAM: &str = "
     ALTER TABLE conversation ADD COLUMN offered_to TEXT;
 ";
 
-/// What a desk keeps so that its agents find a customer again.
+/// What a desk keeps so that its agents find a customer again, and the right ones get them.
 const CONTACTS: &str = "
     -- At a desk: the email address that the customer gave, and who they are at the shop (JSON).
     ALTER TABLE conversation ADD COLUMN email TEXT;
     ALTER TABLE conversation ADD COLUMN identity TEXT;
     -- 1: the customer was blocked, and the desk turned them away.
     ALTER TABLE conversation ADD COLUMN turned_away INTEGER NOT NULL DEFAULT 0;
+    -- The department to which an agent sent the customer.
+    ALTER TABLE conversation ADD COLUMN department TEXT;
 ";
 
 const REST: &str = "
