@@ -146,8 +146,8 @@ pub struct Contact {
 impl Contact {
     /// What this page says of its customer.
     pub fn of(page: &Page) -> Contact {
-        let is_known = |identity: &Box<Identity>| **identity != Identity::default();
-        Contact { email: page.email.clone(), identity: page.identity.clone().filter(is_known) }
+        let identity = page.identity.as_deref().filter(|known| **known != Identity::default());
+        Contact { email: page.email.clone(), identity: identity.cloned().map(Box::new) }
     }
 }
 
