@@ -409,7 +409,9 @@ fn note_former(
     while let Some(story) = &proved
         && story.is_unheard()
     {
-        let before = story.former.map(|former| journal.conversation(former)).transpose()?;
+        // Each step goes to a lower number, so that no customer can make a circle.
+        let former = story.former.filter(|former| *former < story.ordinal);
+        let before = former.map(|former| journal.conversation(former)).transpose()?;
         proved = before.flatten().map(|id| journal.story(id)).transpose()?.flatten();
     }
     if let Some(story) = proved {

@@ -132,6 +132,7 @@ fn a_customer_who_is_sent_to_another_department_waits_for_its_agents_also_after_
     cleo.until_state("queued");
     desk.kill();
     let _desk = setup.admin(&["--no-terminal"]);
+    robin.until_told("notice", " as robin; /help");
     al.until(|event| event["state"] == "queued" && event["department"] == "Billing & Refunds");
     cleo.until(|event| event["link"] == "connected");
     al.say("/accept");
