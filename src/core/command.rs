@@ -119,9 +119,9 @@ pub enum Action {
     Block(Option<Criterion>, Duration),
     /// Offer the customer to this agent, or give them back to the queue, with a note.
     Transfer {
-        /// The agent's name, or `queue`.
+        /// The agent's name, `queue`, or the first word of a department's name.
         to: String,
-        /// The note.
+        /// The rest of the department's name, and the note.
         note: Option<String>,
     },
 }
@@ -263,7 +263,8 @@ impl Action {
             "resume" => Ok(Action::Resume(text)),
             "transfer" => {
                 let (to, note) = first_word(rest);
-                let missing = "/transfer takes an agent's name or 'queue', and a note";
+                let missing =
+                    "/transfer takes an agent's name, a department or 'queue', and a note";
                 match to {
                     "" => Err(missing.to_owned()),
                     to => Ok(Action::Transfer { to: to.to_owned(), note }),

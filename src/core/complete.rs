@@ -11,7 +11,7 @@ pub enum Takes {
     Nothing,
     /// A customer's name or number.
     Customer,
-    /// An agent's name, or `queue`.
+    /// An agent's name, `queue`, or a department.
     Agent,
     /// The name of a canned reply.
     Reply,

@@ -31,7 +31,7 @@ use crate::core::clock::Now;
 use crate::core::delivery::Arrival;
 use crate::core::idle::IDLE_NOTED;
 use crate::core::outcome::{self, Due, Outcome, Side};
-use crate::core::record::Record;
+use crate::core::record::{Contact, Record};
 use crate::core::report::{Alert, Goodbye, Report};
 use crate::wire::{Address, Conn, ConversationId, DeskId, Entry, Message, Number, WireError};
 
@@ -344,7 +344,11 @@ impl Desk {
         let name = conversation.name.as_deref().map(str::to_owned);
         let has_lost = conversation.own.highest_lost() > 0;
         let former = conversation.former.as_ref().map(|former| former.ordinal);
+        let contact = conversation.page.as_deref().map(Contact::of).unwrap_or_default();
         self.journal(id, Record::Begun { secret, name });
+        if contact != Contact::default() {
+            self.journal(id, Record::Contact(Box::new(contact)));
+        }
         if let Some(former) = former {
             self.journal(id, Record::Former(former));
         }

@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::customer::{About, CustomerId, PostId, Posted, TokenHash};
+use super::department::Department;
 use crate::wire::{
-    Address, Body, ConversationId, DeskId, Entry, Millis, Number, Said, SeatKey, SecretHash,
+    Address, Body, ConversationId, DeskId, Entry, Identity, Millis, Number, Page, Said, SeatKey,
+    SecretHash,
 };
 
 pub use story::{Restart, Story};
@@ -73,6 +75,13 @@ pub enum Record {
     Tags(Vec<Box<str>>),
     /// At a desk: whether the agent has asked the customer to be patient.
     Hold(bool),
+    /// At a desk: an agent sent the customer to this department; `None`: the customer has asked
+    /// anew since.
+    Department(Option<Department>),
+    /// At a desk: the customer was blocked, and the desk turned them away in this conversation.
+    TurnedAway,
+    /// At a desk: how `/find` knows the customer of a gateway from now on.
+    Contact(Box<Contact>),
     /// At a desk, and in no conversation: the agent's terminal has shown its code, and signs in
     /// with this secret from now on. The two are hashes.
     Enrolled {
@@ -123,6 +132,23 @@ pub enum Record {
     /// At a gateway: the conversation is deleted. With the last conversation of a customer, the
     /// customer is deleted, too.
     Forgotten,
+}
+
+/// What the page of a gateway's customer says of who they are, as far as a desk keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contact {
+    /// The email address that the customer gave. Nobody has checked it.
+    pub email: Option<Box<str>>,
+    /// Who the customer is at the shop, as a trusted gateway has checked it.
+    pub identity: Option<Box<Identity>>,
+}
+
+impl Contact {
+    /// What this page says of its customer.
+    pub fn of(page: &Page) -> Contact {
+        let identity = page.identity.as_deref().filter(|known| **known != Identity::default());
+        Contact { email: page.email.clone(), identity: identity.cloned().map(Box::new) }
+    }
 }
 
 /// Records that are committed together, each with its conversation.
@@ -206,7 +232,8 @@ pub struct Blocked {
 pub enum BlockedBy {
     /// The conversation, and those that follow it.
     Conversation {
-        /// The number of the latest of these that the desk has seen.
+        /// Its number. The conversations in which the desk turned the customer away do not count:
+        /// those that come later follow this one, too.
         latest: u32,
     },
     /// The customer's id at the shop, as a trusted gateway has checked it.

@@ -9,23 +9,22 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Serialize, Serializer};
 
 use super::department::Need;
 use super::record::Ending;
-use crate::wire::{
-    Author, Button, ConversationId, Custom, EndReason, Millis, Number, Page, Said, State,
-};
+use crate::wire::{ConversationId, Custom, EndReason, Millis, Number, Page, State};
 
 pub use brief::in_brief;
 pub use desk_link::{DeskTrouble, LEAVING, LinkFault, why_refused};
-pub use found::Found;
+pub use found::{Found, verified};
 pub use goodbye::Goodbye;
 pub use listed::{Colleague, EXCERPT_LETTERS, Fitting, Listed, excerpt, listed};
-pub use news::{CustomerNews, DeskNews, Lost, News, held_by_customer};
+pub use news::{CustomerNews, DeskNews, Logged, Lost, News, held_by_customer};
 pub use overview::{Alert, Customers, Focus, LeftBehind, Prompt};
 pub use refusal::{AgentRefusal, Choice, CustomerRefusal};
 pub use spoken::{Addressee, Spoken};
+pub use told::Told;
 
 mod brief;
 mod desk_link;
@@ -36,6 +35,7 @@ mod news;
 mod overview;
 mod refusal;
 mod spoken;
+mod told;
 
 /// One report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -88,6 +88,9 @@ pub enum Report {
         /// Whether another agent than the one at this seat has the conversation; for people only.
         #[serde(skip)]
         is_elsewhere: bool,
+        /// Whether the customer waits again without having asked for it; for people only.
+        #[serde(skip)]
+        waits_again: bool,
         /// At a desk: the department and the language of a customer who waits or talks.
         #[serde(flatten)]
         need: Need,
@@ -282,6 +285,20 @@ impl Report {
         use Report::{Delivered, Seen, Typing, Unanswered};
         matches!(self, Delivered { .. } | Seen { .. } | Typing { .. } | Unanswered { .. })
     }
+
+    /// The report for the log of a desk at which nobody sits: it calls nobody "you".
+    pub fn for_log(self) -> Report {
+        let log = |text| match text {
+            News::Desk(news) => News::Log(Logged(news)),
+            text => text,
+        };
+        match self {
+            Report::News { text } => Report::News { text: log(text) },
+            Report::Call { text } => Report::Call { text: log(text) },
+            Report::Fault { text } => Report::Fault { text: log(text) },
+            report => report,
+        }
+    }
 }
 
 /// The conversation that a customer had before, as a desk knows it. JSON has only its number.
@@ -298,78 +315,6 @@ pub struct Earlier {
 impl Serialize for Earlier {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u32(self.ordinal)
-    }
-}
-
-/// A message, with all that is shown of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Told {
-    /// The conversation.
-    pub conversation: ConversationId,
-    /// The conversation's number at this desk.
-    #[serde(rename = "n", skip_serializing_if = "Option::is_none")]
-    pub ordinal: Option<u32>,
-    /// Whether the next line from here goes to another conversation, so that a person must see
-    /// whose message this is. For people only.
-    #[serde(skip)]
-    pub elsewhere: bool,
-    /// Whether it was said on this side; for people only.
-    #[serde(skip)]
-    pub own: bool,
-    /// Who said it.
-    pub author: Author,
-    /// The author's name, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// At a desk with several agents: the name, among agents, of the one who wrote it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub agent: Option<String>,
-    /// The text. For an image it is the URL; for a custom payload alone it is empty.
-    pub text: String,
-    /// The entry's number among the entries of its origin.
-    pub number: Number,
-    /// When the origin journaled it; in JSON as RFC 3339.
-    #[serde(serialize_with = "rfc3339", deserialize_with = "from_rfc3339")]
-    pub at: Millis,
-    /// The choices that the bot offers, each with its number.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub buttons: Vec<Button>,
-    /// The URL of an image.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
-    /// A payload with a format of the bot's own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub custom: Option<Custom>,
-    /// Whether it was said before this process began, or before this desk had the conversation.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub history: bool,
-}
-
-impl Told {
-    /// A message with what its entry says. The caller adds what only the caller knows.
-    pub fn new(conversation: ConversationId, number: Number, at: Millis, said: &Said) -> Told {
-        let image = said.image.as_deref().map(str::to_owned);
-        let text = if said.text.is_empty() {
-            image.clone().unwrap_or_default()
-        } else {
-            said.text.to_string()
-        };
-        Told {
-            conversation,
-            ordinal: None,
-            elsewhere: false,
-            own: false,
-            author: said.author,
-            name: said.name.as_deref().map(str::to_owned),
-            agent: None,
-            text,
-            number,
-            at,
-            buttons: said.choices(),
-            image,
-            custom: said.custom.clone(),
-            history: false,
-        }
     }
 }
 
@@ -478,13 +423,6 @@ pub enum Returned {
 /// Writes a moment for JSON.
 pub(crate) fn rfc3339<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&moment(*at))
-}
-
-/// Reads a moment from JSON.
-fn from_rfc3339<'de, D: Deserializer<'de>>(from: D) -> Result<Millis, D::Error> {
-    let text = String::deserialize(from)?;
-    let at: jiff::Timestamp = text.parse().map_err(de::Error::custom)?;
-    Ok(u64::try_from(at.as_millisecond()).unwrap_or(0))
 }
 
 /// A moment as people read it: date and time in this zone, to the minute.

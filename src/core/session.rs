@@ -86,7 +86,7 @@ use crate::core::department::Need;
 use crate::core::outcome::{self, Outcome};
 use crate::core::record::Record;
 use crate::core::reply::{Handoff, Reply};
-use crate::core::report::{CustomerNews, CustomerRefusal, Reason, Returned};
+use crate::core::report::{CustomerNews, CustomerRefusal, Reason, Report, Returned};
 use crate::core::typing::Typing;
 use crate::wire::{Author, Body, EndReason, Message, Number, Page, Said, Secret, State};
 
@@ -438,6 +438,11 @@ impl Session {
         let state = self.ownership.state();
         let position = (self.shown_position(), None);
         let on_hold = self.ownership.is_on_hold().then_some(true);
-        self.output.tell_state(state, (self.ownership.agent(), on_hold), position, reason);
+        let agent = (self.ownership.agent(), on_hold);
+        let mut report = self.output.state(state, agent, position, reason);
+        if let Report::State { waits_again, .. } = &mut report {
+            *waits_again = self.ownership.waits_again();
+        }
+        self.output.tell(report);
     }
 }

@@ -402,10 +402,20 @@ fn note_former(
     id: ConversationId,
     former: &Former,
 ) -> Result<(), Stop> {
-    if let Some(story) = journal.story(former.conversation)?
-        && is_secret_of(&former.secret, &story)
+    let proved = journal.story(former.conversation)?;
+    let mut proved = proved.filter(|story| is_secret_of(&former.secret, story));
+    // Agents know nothing of a conversation in which the customer was turned away: the one before
+    // it counts.
+    while let Some(story) = &proved
+        && story.is_unheard()
     {
-        let lines = journal.lines(former.conversation, Offset::START)?;
+        // Each step goes to a lower number, so that no customer can make a circle.
+        let former = story.former.filter(|former| *former < story.ordinal);
+        let before = former.map(|former| journal.conversation(former)).transpose()?;
+        proved = before.flatten().map(|id| journal.story(id)).transpose()?.flatten();
+    }
+    if let Some(story) = proved {
+        let lines = journal.lines(story.id, Offset::START)?;
         let note = lines.iter().rev().find_map(|line| match &line.what {
             What::Note(note) => Some(note.clone()),
             What::Entry(..) => None,

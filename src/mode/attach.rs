@@ -53,7 +53,7 @@ enum Link {
     Opening(Conn),
     /// The agent is signed in.
     Attached(Conn),
-    /// The desk refuses the code, and the person must type another one.
+    /// The desk refuses the code, and the person must type another one. A script gives the desk up.
     Refused,
 }
 

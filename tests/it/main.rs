@@ -61,6 +61,7 @@ mod desk {
     mod names;
     mod owed;
     mod service;
+    mod small;
     mod team;
     mod tools;
     mod transfer;

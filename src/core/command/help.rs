@@ -26,7 +26,7 @@ pub const ADMIN_HELP: &str = "\
 /note TEXT                keep a note that only this desk sees
 /tag WORD, /untag WORD    add a tag to the conversation; remove it
 /block, /unblock N        block the customer for a time; unblock them
-/transfer NAME [NOTE]     offer the customer to another agent
+/transfer NAME [NOTE]     offer them to an agent; send them to a department
 /decline N                decline customer N, whom another agent offers
 /away [TEXT], /here       take no new customers; take them again
 /agents                   list the agents of this desk
@@ -129,7 +129,8 @@ const ADMIN_DETAILS: [(&str, &str); 29] = [
         "transfer",
         "/transfer [#N] NAME [NOTE]: offer the customer to another agent, who answers /accept or \
          /decline within 30 s. The customer is yours until then. With the name queue the customer \
-         waits again, before all others.",
+         waits again, before all others. With the name of a department the customer waits again for \
+         its agents; an agent's own name goes before it.",
     ),
     ("unblock", "/unblock N: unblock the customer of conversation N."),
     (

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use crate::core::clock::Now;
 use crate::core::outcome::{Act, Audience, Fact, Passage};
-use crate::core::record::Origin;
+use crate::core::record::{Contact, Origin, Record};
 use crate::core::report::{DeskNews, EndingOutcome, Link, News, Reason, Report, moment};
 use crate::wire::{Author, Body, ConversationId, Entry, Number, Page, Said};
 
@@ -79,8 +79,13 @@ impl Desk {
         let desk = self.id;
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let request = conversation.controls.request();
+        let was_sent = conversation.controls.is_sent();
         conversation.learn_control(desk, entry, now);
+        let asks_anew = was_sent && !conversation.controls.is_sent();
         conversation.typing.stop();
+        if asks_anew {
+            self.journal(id, Record::Department(None));
+        }
         self.conversations.note_change(id);
         if !self.conversations[id].is_active() {
             self.keep(id, EndingOutcome::CustomerLeft, now);
@@ -94,7 +99,7 @@ impl Desk {
         }
         if let (true, Body::Refused { why, .. }) = (is_answered, &entry.body) {
             let who = self.who(id);
-            self.tell_news(DeskNews::Refused { who, why: why.clone() });
+            self.tell_news_of(id, DeskNews::Refused { who, why: why.clone() });
             // While the accept had no answer, nobody was called for the customer.
             if self.queue.has(id) && self.conversations[id].is_up_for_accept() {
                 self.note_waiting(self.group(id), now);
@@ -300,6 +305,7 @@ impl Desk {
             agent: owner.filter(|_| self.team.is_shared()).map(|owner| owner.name.to_string()),
             on_hold: conversation.is_on_hold.then_some(true),
             is_elsewhere: false,
+            waits_again: false,
             need: conversation.need().cloned().unwrap_or_default(),
             reason: reason.or(asked),
         }
@@ -346,11 +352,18 @@ impl Desk {
         }
         let is_news = conversation.page.as_ref() != Some(&page);
         let renamed = page.name.as_deref().and_then(|name| conversation.rename(Some(name.into())));
+        let contact = Contact::of(&page);
+        let before = conversation.page.as_deref().map(Contact::of).unwrap_or_default();
+        // `begin` journals the contact of a conversation that is not journaled yet.
+        let has_changed = contact != before && conversation.ordinal > 0;
         conversation.page = Some(page);
         let waits = conversation.is_queued() && conversation.is_up_for_accept();
         let is_with_desk = conversation.backlog.announced().is_with_desk();
         if let Some(record) = renamed {
             self.journal(id, record);
+        }
+        if has_changed {
+            self.journal(id, Record::Contact(Box::new(contact)));
         }
         // The page can show that a customer in the queue is blocked.
         if is_news && waits && self.turn_away(id, self.queue.has(id), now) {
@@ -388,6 +401,11 @@ impl Desk {
 
     pub(super) fn tell_news(&mut self, news: DeskNews) {
         self.tell_all(Report::News { text: News::Desk(news) });
+    }
+
+    /// Tells news of a conversation to those who see it.
+    pub(super) fn tell_news_of(&mut self, id: ConversationId, news: DeskNews) {
+        self.tell(id, Report::News { text: News::Desk(news) });
     }
 
     pub(super) fn tell_agent_news(&mut self, agent: AgentId, news: DeskNews) {

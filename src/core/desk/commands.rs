@@ -65,7 +65,7 @@ impl Desk {
                 self.own(id, Some(agent));
                 self.ask(id, Ask::Accept { by: Some(seat) }, now);
                 if !self.conversations[id].has_connection() {
-                    self.tell_news(DeskNews::AcceptedAway(who));
+                    self.tell_agent_news(agent, DeskNews::AcceptedAway(who));
                 }
                 Ok(id)
             }

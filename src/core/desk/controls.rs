@@ -3,7 +3,7 @@
 //!
 //! Rules: docs/PROTOCOL.md, "Bodies" and "States, and who decides".
 
-use crate::core::department::Need;
+use crate::core::department::{Department, Need};
 use crate::core::report::{Elsewhere, Reason, Returned};
 use crate::wire::{Asked, Body, DeskId, EndReason, Entry, Number, State};
 
@@ -105,6 +105,9 @@ pub(super) struct Controls {
     reason: Option<Box<str>>,
     /// The department and the language that it named.
     need: Need,
+    /// The department to which an agent sent the customer. It counts in place of the one that the
+    /// `requested` named, until the customer asks anew.
+    sent_to: Option<Department>,
     /// The number of the customer's `closed`; 0 before it.
     end: Number,
     /// This desk's control that has no answer yet.
@@ -121,6 +124,7 @@ impl Controls {
             request: 0,
             reason: None,
             need: Need::default(),
+            sent_to: None,
             end: 0,
             pending_control: None,
             answered_control: None,
@@ -142,9 +146,21 @@ impl Controls {
         self.reason.as_deref()
     }
 
-    /// The department and the language that the latest `requested` named.
+    /// The department to which an agent sent the customer, or else the one that the latest
+    /// `requested` named; and the language that it named.
     pub(super) fn need(&self) -> &Need {
         &self.need
+    }
+
+    /// An agent sends the customer to this department.
+    pub(super) fn send_to(&mut self, department: Department) {
+        self.need.department = Some(department.clone());
+        self.sent_to = Some(department);
+    }
+
+    /// Whether an agent has sent the customer to a department.
+    pub(super) fn is_sent(&self) -> bool {
+        self.sent_to.is_some()
     }
 
     /// This desk's control that has no answer yet.
@@ -210,7 +226,11 @@ impl Controls {
                 self.reason = request.reason.as_deref().map(Into::into);
                 self.need = Need::of(request);
                 if request.of.is_none_or(|of| of.desk != desk) {
+                    self.sent_to = None;
                     return;
+                }
+                if let Some(department) = &self.sent_to {
+                    self.need.department = Some(department.clone());
                 }
             }
             Body::Withdrawn {} => self.phase = Phase::Bot(Returned::Withdrawn),

@@ -176,6 +176,9 @@ impl Conversation {
                 conversation.controls.recall(desk, line.own, entry);
             }
         }
+        if let Some(department) = story.department.clone() {
+            conversation.controls.send_to(department);
+        }
         conversation.backlog = Backlog::restore(&conversation.controls);
         conversation
     }

@@ -119,6 +119,28 @@ impl Groups {
         self.groups[group.index()].is_open
     }
 
+    /// The departments that agents serve by name.
+    pub(super) fn departments(&self) -> impl Iterator<Item = &Department> {
+        self.named.iter().map(|(department, _)| department)
+    }
+
+    /// The longest name of a department with which this text begins, and the text after it, if
+    /// there is one.
+    pub(super) fn find_department<'a>(
+        &self,
+        text: &'a str,
+    ) -> Option<(Department, Option<&'a str>)> {
+        let ends = text.match_indices(' ').map(|(at, _)| at).chain([text.len()]);
+        let mut ends: Vec<_> = ends.collect();
+        ends.reverse();
+        ends.into_iter().find_map(|end| {
+            let named = Department::new(&text[..end])?;
+            let known = self.departments().find(|known| **known == named)?;
+            let rest = text[end..].trim();
+            Some((known.clone(), (!rest.is_empty()).then_some(rest)))
+        })
+    }
+
     /// All groups.
     pub(super) fn iter(&self) -> impl Iterator<Item = GroupId> + use<> {
         (0..self.groups.len() as u16).map(GroupId)

@@ -169,7 +169,7 @@ impl Desk {
         self.remember_lost(id, from);
         if moves {
             let who = self.who(id);
-            self.tell_news(DeskNews::Moved { who, first: mark + 1, last });
+            self.tell_news_of(id, DeskNews::Moved { who, first: mark + 1, last });
         }
     }
 
@@ -179,7 +179,7 @@ impl Desk {
         self.journal(id, Record::Held(lost));
         self.journal(id, Record::Note(held_by_customer(first, lost)));
         let who = self.who(id);
-        self.tell_news(DeskNews::HeldByCustomer { who, first, last: lost });
+        self.tell_news_of(id, DeskNews::HeldByCustomer { who, first, last: lost });
     }
 }
 

@@ -71,7 +71,8 @@ impl Desk {
     /// The names to which a customer can be transferred.
     pub fn agents_named(&self) -> Vec<String> {
         let names = self.team.members().map(|(_, member)| member.name.to_string());
-        names.chain([QUEUE.to_owned()]).collect()
+        let departments = self.groups.departments().map(ToString::to_string);
+        names.chain([QUEUE.to_owned()]).chain(departments).collect()
     }
 
     /// A number that this desk has given is an ordinal. Otherwise this looks for the name, first

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::core::agent::QUEUE;
 use crate::core::clock::Now;
+use crate::core::department::Department;
 use crate::core::record::{Offered, Record, Untold};
 use crate::core::report::{AgentRefusal, EndingOutcome, Report, TransferOutcome};
 use crate::core::text::is_same;
@@ -49,10 +50,12 @@ pub(super) struct VoidOffer {
 
 impl Desk {
     /// `/transfer [#N] NAME NOTE`: offers a conversation to another agent, or gives its customer
-    /// back to the queue. The beginning of a name is enough if it fits only one agent.
+    /// back to the queue, perhaps for another department. The beginning of an agent's name is
+    /// enough if it fits only one agent and is no department.
     ///
     /// # Errors
-    /// When there is no such conversation or agent, or that agent is not here or has no room.
+    /// When there is no such conversation, agent or department, or the agent is not here or has no
+    /// room.
     pub fn transfer(
         &mut self,
         seat: SeatId,
@@ -64,15 +67,17 @@ impl Desk {
         let id = self.target_to_change(seat, on)?;
         let from = self.team.agent_at(seat).ok_or(AgentRefusal::NothingOpen)?;
         if is_same(to, QUEUE) {
-            if !self.is_own(seat, id) {
-                return Err(AgentRefusal::NotYours(self.who(id)));
-            }
-            note.iter().for_each(|note| self.keep_note(seat, id, note));
-            self.release(id, now);
-            return Ok(());
+            return self.give_back(seat, id, None, note, now);
         }
-        let to =
-            self.team.find_named(to).ok_or_else(|| AgentRefusal::NoSuchAgent(to.to_owned()))?;
+        let named = self.team.find(to);
+        let text = format!("{to} {}", note.unwrap_or_default());
+        if let (None, Some((department, note))) = (named, self.groups.find_department(&text)) {
+            return self.give_back(seat, id, Some(department), note, now);
+        }
+        let to = named.or_else(|| self.team.find_named(to)).ok_or_else(|| {
+            let departments = self.groups.departments().map(ToString::to_string).collect();
+            AgentRefusal::NoSuchAgent { name: to.to_owned(), departments }
+        })?;
         if from == to {
             return Err(AgentRefusal::ToYourself);
         }
@@ -94,6 +99,27 @@ impl Desk {
         self.tell_transfer(id, (from, to), TransferOutcome::Offered, note);
         // Only the receiver is called: no other agent can accept the offer.
         self.team.member_mut(to).alerts.note_arrival(now);
+        Ok(())
+    }
+
+    /// Gives the agent's customer back to the queue, for this department if there is one.
+    fn give_back(
+        &mut self,
+        seat: SeatId,
+        id: ConversationId,
+        department: Option<Department>,
+        note: Option<&str>,
+        now: Now,
+    ) -> Result<(), AgentRefusal> {
+        if !self.is_own(seat, id) {
+            return Err(AgentRefusal::NotYours(self.who(id)));
+        }
+        note.iter().for_each(|note| self.keep_note(seat, id, note));
+        if let (Some(department), Some(known)) = (department, self.conversations.get_mut(id)) {
+            known.controls.send_to(department.clone());
+            self.journal(id, Record::Department(Some(department)));
+        }
+        self.release(id, now);
         Ok(())
     }
 

@@ -194,7 +194,7 @@ impl Desk {
             self.ask_to_end(id, ending, now);
         }
         if !self.conversations[id].has_connection() {
-            self.tell_news(DeskNews::EndsLater(self.who(id)));
+            self.tell_agent_news(by, DeskNews::EndsLater(self.who(id)));
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Blocked, Ending, Line, Offered, Offset, Owner, Record, Returning, What};
+use crate::core::department::Department;
 use crate::core::idle::LIFETIME;
 use crate::core::owed::Owed;
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
@@ -70,6 +71,10 @@ pub struct Story {
     pub tags: Vec<Box<str>>,
     /// At a desk: whether the agent has asked the customer to be patient.
     pub is_on_hold: bool,
+    /// At a desk: the department to which an agent sent the customer.
+    pub department: Option<Department>,
+    /// At a desk: whether the customer was blocked and turned away.
+    pub is_turned_away: bool,
     /// At a desk: what the customer is owed. Only a journal on the disk knows when entries came.
     pub owed: Owed,
 }
@@ -98,6 +103,8 @@ impl Story {
             offered: None,
             tags: Vec::new(),
             is_on_hold: false,
+            department: None,
+            is_turned_away: false,
             owed: Owed::default(),
         }
     }
@@ -154,8 +161,11 @@ impl Story {
             Record::Offered(offered) => self.offered.clone_from(offered),
             Record::Tags(tags) => self.tags.clone_from(tags),
             Record::Hold(is_on_hold) => self.is_on_hold = *is_on_hold,
+            Record::Department(department) => self.department.clone_from(department),
+            Record::TurnedAway => self.is_turned_away = true,
             // A note is no activity: the idle time goes on.
             Record::Note(_)
+            | Record::Contact(_)
             | Record::Focus
             | Record::Enrolled { .. }
             | Record::Taken(..)
@@ -188,6 +198,12 @@ impl Story {
         }
         let is_delivered = self.delivered.max(self.held) >= self.typed;
         self.idle >= LIFETIME || !self.is_with_desk() && is_delivered
+    }
+
+    /// At a desk: whether the customer was turned away and never heard from an agent, so that
+    /// agents know nothing of this conversation.
+    pub fn is_unheard(&self) -> bool {
+        self.is_turned_away && self.typed == 0
     }
 
     /// Whether the conversation goes on: it is not over, and only an entry that ends it, or too

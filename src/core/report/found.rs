@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{EXCERPT_LETTERS, Elsewhere, Reason, Returned, excerpt, local, rfc3339};
 use crate::core::text::Line;
-use crate::wire::{Author, ConversationId, EndReason, Millis, State};
+use crate::wire::{Author, ConversationId, EndReason, Identity, Millis, State};
 
 /// The most letters of a line in a result.
 const LINE_LETTERS: usize = 80;
@@ -38,6 +38,9 @@ pub struct Found {
     /// Why it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// Whether the desk turned the blocked customer away in this conversation.
+    #[serde(rename = "turned_away", skip_serializing_if = "std::ops::Not::not")]
+    pub is_turned_away: bool,
     /// Whether an agent has blocked the customer in this conversation, and the block is in force.
     #[serde(rename = "blocked", skip_serializing_if = "std::ops::Not::not")]
     pub is_blocked: bool,
@@ -47,6 +50,13 @@ pub struct Found {
     /// How agents have marked the conversation.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// The email address that the customer gave, of a conversation that was found by who the
+    /// customer is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<Box<str>>,
+    /// Who the customer is at the shop, as a trusted gateway has checked it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Box<Identity>>,
 }
 
 impl Found {
@@ -62,10 +72,23 @@ impl Found {
             agent: None,
             state: None,
             reason: None,
+            is_turned_away: false,
             is_blocked: false,
             note: None,
             tags: Vec::new(),
+            email: None,
+            identity: None,
         }
+    }
+
+    /// All texts by which the customer is known: name, tags, email address and identity.
+    pub fn about(&self) -> String {
+        let identity = self.identity.as_deref();
+        let user = identity.and_then(|identity| identity.user.as_deref());
+        let attributes = identity.into_iter().flat_map(|identity| identity.attributes.values());
+        let tags = self.tags.iter().map(String::as_str);
+        let texts = tags.chain(self.email.as_deref()).chain(user).chain(attributes.map(|it| &**it));
+        texts.fold(self.customer.clone(), |about, text| about + " " + text)
     }
 
     /// The line for a person, with times of this zone.
@@ -85,6 +108,8 @@ impl Found {
             Some(agent) => format!("{agent}: {end}"),
             None => end.to_owned(),
         }));
+        parts.extend(self.identity.as_deref().map(verified));
+        parts.extend(self.email.as_deref().map(|email| format!("gave {}", Line(email))));
         if !self.tags.is_empty() {
             parts.push(format!("[{}]", Line(&self.tags.join(", "))));
         }
@@ -97,6 +122,7 @@ impl Found {
     /// How the conversation ended, if it has.
     fn end(&self) -> Option<&'static str> {
         Some(match (self.state?, self.reason.as_ref()) {
+            _ if self.is_turned_away => "turned away: the customer was blocked",
             _ if self.is_blocked => "closed, and the customer is blocked",
             (State::Closed, Some(Reason::Ended(EndReason::UserEnded))) => "closed by the customer",
             // The sentence names the agent. An agent may be called 'desk', too.
@@ -117,6 +143,14 @@ impl Found {
             _ => "handed back to the bot",
         })
     }
+}
+
+/// Who the customer is: `verified: ann, plan: gold`.
+pub fn verified(Identity { user, attributes }: &Identity) -> String {
+    let Some(user) = user else { return "not verified".to_owned() };
+    let attributes =
+        attributes.iter().map(|(name, value)| format!(", {}: {}", Line(name), Line(value)));
+    format!("verified: {}{}", Line(user), attributes.collect::<String>())
 }
 
 #[cfg(test)]

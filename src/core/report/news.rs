@@ -36,8 +36,10 @@ pub enum CustomerNews {
     BotUntold(String),
     /// The bot may not know yet what people said: a sentence says why.
     BotMaybeUntold(String),
-    /// The agent is not there any more, and the customer waits for another one.
+    /// The agent is not there any more. The customer is in the queue again, as the state says.
     AgentLeft,
+    /// The same at a desk that does not put the customer into the queue again by an entry.
+    AgentLeftUnsaid,
     /// A desk has no record of the conversation that its agent had.
     DeskLostConversation,
     /// The desk is out of reach, and this side goes on trying.
@@ -96,7 +98,8 @@ impl fmt::Display for CustomerNews {
             CustomerNews::BotMaybeUntold(fault) => {
                 write!(f, "the bot may not know yet what was said without it: {fault}")
             }
-            CustomerNews::AgentLeft => {
+            CustomerNews::AgentLeft => f.write_str("nobody is with you for the moment"),
+            CustomerNews::AgentLeftUnsaid => {
                 f.write_str("nobody is with you for the moment; you are the next in the queue")
             }
             CustomerNews::DeskLostConversation => f.write_str(
@@ -152,7 +155,7 @@ pub enum DeskNews {
         /// The last of the numbers.
         last: Number,
     },
-    /// The agent's lines since the restart have these numbers now.
+    /// The agents' lines since the restart have these numbers now.
     Moved {
         /// The customer.
         who: String,
@@ -214,17 +217,8 @@ impl fmt::Display for DeskNews {
         match self {
             DeskNews::Called(name) => write!(f, "Hey! {name} wants to talk to you"),
             DeskNews::Unattended { name, others, department, is_served } => {
-                let (want, others) = match others {
-                    0 => ("wants", String::new()),
-                    1 => ("want", " and 1 other".to_owned()),
-                    others => ("want", format!(" and {others} others")),
-                };
-                let why = if *is_served {
-                    format!("nobody of {department} is here")
-                } else {
-                    format!("nobody serves {department}")
-                };
-                write!(f, "Hey! {name}{others} {want} to talk to you: {why}")
+                f.write_str("Hey! ")?;
+                write_unattended(f, (name, *others), "you", (department, *is_served))
             }
             DeskNews::HeldElsewhere { entries, name } => {
                 write!(f, "{entries} entries of another desk are held by {name} only")
@@ -233,7 +227,7 @@ impl fmt::Display for DeskNews {
                 write!(f, "{who}: {}", held_by_customer(*first, *last))
             }
             DeskNews::Moved { who, first, last } => {
-                write!(f, "{who}: what you said since the restart follows as {first}..{last}")
+                write!(f, "{who}: the agents' lines since the restart follow as {first}..{last}")
             }
             DeskNews::Refused { who, why } => {
                 write!(f, "{who}: the customer's side refused: {}", Line(why))
@@ -266,6 +260,44 @@ impl fmt::Display for DeskNews {
     }
 }
 
+/// News of a desk in the words of its log. Nobody sits where the log is written, so it calls nobody
+/// "you".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged(pub DeskNews);
+
+impl fmt::Display for Logged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            DeskNews::Called(name) => write!(f, "{name} wants to talk to an agent"),
+            DeskNews::Unattended { name, others, department, is_served } => {
+                write_unattended(f, (name, *others), "an agent", (department, *is_served))
+            }
+            news => news.fmt(f),
+        }
+    }
+}
+
+/// The sentence about customers who want to talk `to` somebody, and whose department has no agent
+/// here.
+fn write_unattended(
+    f: &mut fmt::Formatter<'_>,
+    (name, others): (&str, usize),
+    to: &str,
+    (department, is_served): (&Department, bool),
+) -> fmt::Result {
+    match others {
+        0 => write!(f, "{name} wants"),
+        1 => write!(f, "{name} and 1 other want"),
+        others => write!(f, "{name} and {others} others want"),
+    }?;
+    let why = if is_served {
+        format!("nobody of {department} is here")
+    } else {
+        format!("nobody serves {department}")
+    };
+    write!(f, " to talk to {to}: {why}")
+}
+
 /// The journal's note on entries of a desk that only the customer has.
 pub fn held_by_customer(first: Number, last: Number) -> String {
     format!("lines {first}..{last} are held by the customer only")
@@ -278,6 +310,8 @@ pub enum News {
     Customer(CustomerNews),
     /// For the agent.
     Desk(DeskNews),
+    /// For the log of a desk at which nobody sits.
+    Log(Logged),
     /// A sentence that a desk made for an agent at another terminal.
     Sentence(String),
 }
@@ -287,6 +321,7 @@ impl fmt::Display for News {
         match self {
             News::Customer(news) => news.fmt(f),
             News::Desk(news) => news.fmt(f),
+            News::Log(news) => news.fmt(f),
             News::Sentence(text) => f.write_str(text),
         }
     }

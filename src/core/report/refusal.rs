@@ -40,8 +40,13 @@ pub enum AgentRefusal {
         /// The limit.
         most: usize,
     },
-    /// `/transfer` to an agent who is not known.
-    NoSuchAgent(String),
+    /// `/transfer` to an agent or a department that is not known.
+    NoSuchAgent {
+        /// The name.
+        name: String,
+        /// The departments that agents serve by name.
+        departments: Vec<String>,
+    },
     /// `/transfer` to the agent themselves.
     ToYourself,
     /// `/transfer` to an agent who is not there.
@@ -157,9 +162,16 @@ impl fmt::Display for AgentRefusal {
                 let customers = if *most == 1 { "customer" } else { "customers" };
                 write!(f, "{agent} has {most} {customers}, and --max-active allows no more")
             }
-            AgentRefusal::NoSuchAgent(name) => {
+            AgentRefusal::NoSuchAgent { name, departments } if departments.is_empty() => {
                 write!(f, "there is no agent '{}'; /agents lists them", Line(name))
             }
+            AgentRefusal::NoSuchAgent { name, departments } => write!(
+                f,
+                "there is no agent and no department '{}'; /agents lists the agents, and the \
+                 departments are: {}",
+                Line(name),
+                departments.join(", ")
+            ),
             AgentRefusal::ToYourself => {
                 f.write_str("that is you; /accept takes a waiting customer")
             }

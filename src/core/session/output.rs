@@ -113,7 +113,18 @@ impl Output {
         (position, attended): (Option<u32>, Option<bool>),
         reason: Option<Reason>,
     ) {
-        self.tell(Report::State {
+        self.tell(self.state(state, (agent, on_hold), (position, attended), reason));
+    }
+
+    /// The conversation's state, as [`tell_state`](Output::tell_state) shows it.
+    pub(super) fn state(
+        &self,
+        state: State,
+        (agent, on_hold): (Option<&str>, Option<bool>),
+        (position, attended): (Option<u32>, Option<bool>),
+        reason: Option<Reason>,
+    ) -> Report {
+        Report::State {
             conversation: self.conversation,
             ordinal: None,
             customer: None,
@@ -125,9 +136,10 @@ impl Output {
             agent: None,
             on_hold,
             is_elsewhere: false,
+            waits_again: false,
             need: Need::default(),
             reason,
-        });
+        }
     }
 
     /// Shows the message with this number. `is_history` says whether it is from a former

@@ -117,6 +117,11 @@ impl Ownership {
         self.handoff
     }
 
+    /// Whether the customer waits without having asked for it: they had an agent before.
+    pub(super) fn waits_again(&self) -> bool {
+        matches!(self.owner, Owner::Queued) && self.request != self.handoff
+    }
+
     /// The number up to which the desk must get our entries. `last` is our highest number.
     pub(super) fn owed(&self, last: Number) -> Number {
         if self.is_with_desk() { last } else { self.owed_up_to }

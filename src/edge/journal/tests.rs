@@ -10,9 +10,10 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::*;
+use crate::core::department::Department;
 use crate::core::idle::LIFETIME;
 use crate::core::record::{
-    Blocked, BlockedBy, Ending, Offered, Owner, Record, Returning, Untold, What,
+    Blocked, BlockedBy, Contact, Ending, Offered, Owner, Record, Returning, Untold, What,
 };
 use crate::wire::{Asked, Author, Body, EndReason, Request, Said};
 
@@ -89,6 +90,11 @@ fn of_a_desk() -> Vec<Record> {
         Record::Offered(Some(Box::new(offered(Some(Untold::Receiver))))),
         Record::Tags(vec!["refund".into(), "vip".into()]),
         Record::Hold(true),
+        Record::TurnedAway,
+        Record::Department(Department::new("returns")),
+        Record::Department(None),
+        Record::Department(Department::new("billing")),
+        Record::Contact(Box::new(Contact { email: Some("a@b.example".into()), identity: None })),
         Record::Delivered(8),
         begun("Anna"),
         Record::Idle(Duration::from_secs(600)),
@@ -364,7 +370,11 @@ fn a_file_of_version_7_keeps_its_lines_and_names_the_agents_of_new_ones() {
     folder.open().commit(vec![(ONE, begun("Ann")), (ONE, Record::Own(own(1)))]).unwrap();
     let former = "ALTER TABLE entry DROP COLUMN agent;
                   ALTER TABLE conversation DROP COLUMN offered_by;
-                  ALTER TABLE conversation DROP COLUMN offered_to; PRAGMA user_version = 7;";
+                  ALTER TABLE conversation DROP COLUMN offered_to;
+                  ALTER TABLE conversation DROP COLUMN email;
+                  ALTER TABLE conversation DROP COLUMN identity;
+                  ALTER TABLE conversation DROP COLUMN turned_away;
+                  ALTER TABLE conversation DROP COLUMN department; PRAGMA user_version = 7;";
     folder.connect().execute_batch(former).unwrap();
     let mut journal = folder.open();
     journal.commit(vec![(ONE, Record::Said("kim".into(), own(2)))]).unwrap();

@@ -1,7 +1,8 @@
 //! The sentence about the page on which a gateway's customer is. Pure.
 
+use crate::core::report::verified;
 use crate::core::text::Line;
-use crate::wire::{Identity, Page};
+use crate::wire::Page;
 
 /// The sentence, safe to show. `who` is the customer. `None` if nothing is known.
 pub(super) fn page_words(who: &str, page: &Page) -> Option<String> {
@@ -20,14 +21,6 @@ pub(super) fn page_words(who: &str, page: &Page) -> Option<String> {
         (false, true) => Some(format!("{who} is on {}", place.join(", "))),
         (false, false) => Some(format!("{who} is on {} ({})", place.join(", "), about.join(", "))),
     }
-}
-
-/// Who the customer is: `verified: ann, plan: gold`.
-fn verified(Identity { user, attributes }: &Identity) -> String {
-    let Some(user) = user else { return "not verified".to_owned() };
-    let attributes =
-        attributes.iter().map(|(name, value)| format!(", {}: {}", Line(name), Line(value)));
-    format!("verified: {}{}", Line(user), attributes.collect::<String>())
 }
 
 /// The browser's name and version, as people call it: `Firefox 128`. Browsers name others before

@@ -33,7 +33,8 @@ fn of_news(news: &CustomerNews) -> Option<&'static str> {
         | CustomerNews::BotSlow
         | CustomerNews::BotSilent { may_be_paused: false }
         | CustomerNews::BotMayNotHave(_)
-        | CustomerNews::AgentLeft => return None,
+        | CustomerNews::AgentLeft
+        | CustomerNews::AgentLeftUnsaid => return None,
         CustomerNews::BotFailed(_) => {
             "the bot cannot answer at the moment; /again sends your line again, /human asks for a \
              person"
@@ -101,6 +102,7 @@ mod tests {
             CustomerNews::BotUntold(fault()),
             CustomerNews::BotMaybeUntold(fault()),
             CustomerNews::AgentLeft,
+            CustomerNews::AgentLeftUnsaid,
             CustomerNews::DeskLostConversation,
             CustomerNews::SeekingDesk,
             CustomerNews::UnknownEntry,

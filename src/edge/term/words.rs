@@ -81,6 +81,7 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
             agent,
             on_hold,
             is_elsewhere,
+            waits_again,
             reason,
             ordinal,
             customer,
@@ -90,7 +91,7 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
         } => {
             let (admin, position, reason) = (admin.as_deref(), *position, reason.as_ref());
             if me == Author::Admin {
-                let other = agent.as_deref().filter(|_| *is_elsewhere);
+                let other = is_elsewhere.then(|| agent.as_deref().unwrap_or("an agent"));
                 let who = format!("{}{}", called(*ordinal, customer.as_deref()), signs(need));
                 if let Some(on_hold) = on_hold {
                     let text = hold_words(&who, *on_hold, other)?;
@@ -102,7 +103,8 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
                     None => sentence,
                 }
             } else {
-                user_state(*state, (position, *attended), (admin, *on_hold), reason)?
+                let queue = (position, *attended, *waits_again);
+                user_state(*state, queue, (admin, *on_hold), reason)?
             }
         }
         Report::Page { ordinal, customer, page, .. } => {
@@ -176,7 +178,7 @@ fn signs(need: &Need) -> String {
 
 fn user_state(
     state: State,
-    (position, attended): (Option<u32>, Option<bool>),
+    (position, attended, waits_again): (Option<u32>, Option<bool>, bool),
     (admin, on_hold): (Option<&str>, Option<bool>),
     reason: Option<&Reason>,
 ) -> Option<String> {
@@ -189,6 +191,7 @@ fn user_state(
                 format!("somebody is here again; you are number {position} in the queue")
             }
             (Some(position), None) => format!("you are number {position} in the queue"),
+            (None, _) if waits_again => "you are in the queue again; one moment, please".into(),
             (None, _) => "you asked for a person; one moment, please".into(),
         },
         // The role stands before the name: an agent's name may be any text.
@@ -273,10 +276,10 @@ fn desk_state(
                 None => format!("{who} is waiting{why}"),
             }
         }
+        (State::Active, _) if position.is_some() => format!("{who} waits again, before all others"),
         (State::Active, _) if other.is_some() => {
             format!("{} has {who}", other.unwrap_or_default())
         }
-        (State::Active, _) if position.is_some() => format!("{who} waits again, before all others"),
         (State::Active, _) => {
             format!("{who}: you have the conversation; /handback or /close ends it")
         }

@@ -3,7 +3,8 @@
 //!
 //! With `--json` a seat prints every event as it comes, except the messages between other agents
 //! and their customers. A person sees the messages of conversations that they have or watch, and
-//! the whole past of a conversation when it becomes theirs.
+//! the whole past of a conversation when it becomes theirs. Of other agents' customers they read
+//! which agent has them and when they wait again, and no smaller things.
 
 use std::ops::RangeInclusive;
 
@@ -187,6 +188,13 @@ impl AgentSeat {
             Fact::Report(Audience::Agent(agent), _) if desk.agent_at(self.id) != Some(*agent) => {
                 Ok(())
             }
+            // Every program gets the tags with the conversation's own report.
+            Fact::Report(Audience::Agent(_), Report::Tags { .. }) if self.json => Ok(()),
+            Fact::Report(Audience::Conversation(id), report)
+                if self.is_for_others(report) && !desk.is_shown_at(self.id, *id) =>
+            {
+                Ok(())
+            }
             // Without this, each line of a waiting customer would wake the screen's thread for
             // nothing.
             Fact::Report(_, report) if !self.json && report.is_for_programs() => Ok(()),
@@ -259,7 +267,10 @@ impl AgentSeat {
             }
             _ => None,
         };
-        self.seat.tell(report);
+        let is_small = self.is_small(&report);
+        if !is_small {
+            self.seat.tell(if self.nobody { report.for_log() } else { report });
+        }
         match state {
             Some((id, State::Active, false)) => {
                 self.had_one = true;
@@ -282,6 +293,25 @@ impl AgentSeat {
             None => {}
         }
         Ok(())
+    }
+
+    /// Whether only those who see a conversation need this report about it. Programs get all tags,
+    /// and a log gets everything.
+    fn is_for_others(&self, report: &Report) -> bool {
+        match report {
+            _ if self.nobody => false,
+            Report::Tags { .. } => !self.json,
+            report => matches!(report, Report::News { .. }),
+        }
+    }
+
+    /// Whether a state of another agent's customer does not matter to a person here: the customer
+    /// is on hold or no more, or the conversation has ended.
+    fn is_small(&self, report: &Report) -> bool {
+        let Report::State { conversation, state, on_hold, .. } = report else { return false };
+        let has_ended = matches!(state, State::Bot | State::Closed);
+        let is_others = self.others.contains(conversation) && !self.watched.contains(conversation);
+        is_others && !self.json && !self.nobody && (has_ended || on_hold.is_some())
     }
 
     /// Shows a person the lines of a conversation that they have not seen.

@@ -52,19 +52,15 @@ fn ask_for_code() -> Result<Code, String> {
 }
 
 impl Attach {
-    /// The desk refuses the code. Asks a person for another one at the prompt.
-    ///
-    /// # Errors
-    /// In a script, because nobody can be asked. The error is the last line that the program
-    /// prints.
+    /// The desk refuses the code. Asks a person for another one at the prompt. Nobody can be asked
+    /// in a script, so its terminal gives the desk up.
     pub(super) fn refused(&mut self, conn: Conn, why: &str) -> Result<(), String> {
-        if !self.screen.is_interactive() {
-            return Err(format!(
-                "{}: {why}; this terminal takes it from --code-file FILE",
-                self.desk
-            ));
-        }
         self.net.close(conn);
+        if !self.screen.is_interactive() {
+            let desk = &self.desk;
+            return self
+                .give_up(format!("{desk}: {why}; this terminal takes it from --code-file FILE"));
+        }
         self.link = Link::Refused;
         self.error(format!("{}: {why}", self.desk));
         self.notice("type the new code here, from 'handoff agent add'; /quit leaves");

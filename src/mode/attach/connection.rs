@@ -45,7 +45,7 @@ impl Attach {
                 if let net::Closed::Tls(why) | net::Closed::Distrusted(why) = &why
                     && self.is_current(conn)
                 {
-                    return Err(format!("{}: {why}", self.desk));
+                    return self.give_up(format!("{}: {why}", self.desk));
                 }
                 self.lost(conn, &why.to_string());
             }
@@ -60,7 +60,8 @@ impl Attach {
         let wanted = Fingerprint::new(self.credentials.desk_key);
         if key != Some(wanted) {
             let shown = key.map_or_else(|| "unknown".to_owned(), |key| key.to_string());
-            return Err(format!(
+            self.net.close(conn);
+            return self.give_up(format!(
                 "{} is not the desk that the code is for: its key is {shown}, and the code is for \
                  {wanted}; 'handoff agent add NAME' at this desk prints a code for it",
                 self.desk
@@ -116,7 +117,10 @@ impl Attach {
             SeatMessage::Bye { code: Code::Secret, text } if self.is_opening(conn) => {
                 self.refused(conn, &text)?;
             }
-            SeatMessage::Bye { text, .. } => return Err(format!("{}: {text}", self.desk)),
+            SeatMessage::Bye { text, .. } => {
+                self.net.close(conn);
+                self.give_up(format!("{}: {text}", self.desk))?;
+            }
             SeatMessage::Taken { number } => self.taken(number)?,
             SeatMessage::Refused { why, line } => self.screen.refuse(&why, &line),
             SeatMessage::Fact(fact) => {

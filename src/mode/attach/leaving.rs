@@ -43,6 +43,25 @@ impl Attach {
         self.leave(u8::from(failed));
     }
 
+    /// The desk does not talk to this terminal any more. A script's terminal reads the rest of its
+    /// input first, to say what is not sent.
+    ///
+    /// # Errors
+    /// In front of a person, because the terminal ends at once: why.
+    pub(super) fn give_up(&mut self, why: String) -> Result<(), String> {
+        if self.screen.is_interactive() {
+            return Err(why);
+        }
+        self.error(why);
+        self.link = Link::Refused;
+        if !self.has_quit && self.end == End::No {
+            self.rest.get_or_insert_with(|| Rest::new(clock::now()));
+        }
+        let code = self.leaving.map_or(1, |(_, code)| code.max(1));
+        self.leaving = Some((clock::now().clock, code));
+        Ok(())
+    }
+
     /// Whether the rest of a script that failed is being read.
     pub(super) fn reads_rest(&self) -> bool {
         self.rest.as_ref().is_some_and(|rest| rest.is_read(clock::now()))

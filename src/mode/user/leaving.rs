@@ -76,6 +76,9 @@ impl User {
     /// The exit code, once there is nothing more to do.
     pub(super) fn leave_when_done(&mut self, now: Now) -> Result<Option<u8>, Stop> {
         if matches!(self.stage, Stage::Talking) && self.is_script_done(now) {
+            if self.session().is_parted() {
+                self.pace.give_up(now);
+            }
             self.leave(Then::Exit(0), now);
             self.turn(now)?;
         }

@@ -60,6 +60,7 @@ fn reports() -> Vec<(Report, Report)> {
         agent: name.clone(),
         on_hold: n.map(|_| true),
         is_elsewhere: true,
+        waits_again: true,
         need: Need {
             department: name.as_deref().and_then(Department::new),
             language: name.as_deref().and_then(Language::new),
@@ -133,7 +134,10 @@ fn reports() -> Vec<(Report, Report)> {
             agent: Some(text()),
             state: Some(State::Closed),
             reason: Some(Reason::Ended(EndReason::AdminClosed)),
+            is_turned_away: true,
             is_blocked: true,
+            email: Some("ann@example.com".into()),
+            identity: Some(Box::new(Identity::default())),
             note: Some(text()),
             tags: vec![text()],
             ..Found::new(ID, 1, text(), 0)

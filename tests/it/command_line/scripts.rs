@@ -82,6 +82,29 @@ fn a_script_that_fails_at_a_wait_says_which_lines_it_did_not_send() {
 }
 
 #[test]
+fn a_script_whose_desk_is_given_up_says_which_lines_it_did_not_send() {
+    let setup = Setup::new();
+    let _desk = setup.admin(&["--no-terminal"]);
+    let unsent = "2 lines were not sent, from 'my order' on";
+    let another = ["--fingerprint", "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"];
+    let mut bob = setup.user(&another);
+    bob.script("/human\n/wait\nmy order\nsecond\n");
+    bob.until_told("error", "not connected to");
+    bob.until_told("error", unsent);
+    assert_eq!(bob.exit_code(), 1);
+    let mut kim = setup.agent("kim", &[]);
+    let _ann = setup.queued("Ann");
+    kim.say("/accept Ann\n/wait");
+    kim.until_state("active");
+    kim.script("my order\nsecond\n");
+    let state = ["--state", setup.state()];
+    let revoke = [&["agent", "revoke", "kim"][..], &state].concat();
+    assert_eq!(Handoff::start(&revoke).exit_code(), 0);
+    kim.until_told("error", unsent);
+    assert_eq!(kim.exit_code(), 1);
+}
+
+#[test]
 fn a_script_that_fails_at_a_wait_does_not_wait_for_the_end_of_its_input() {
     let setup = Setup::new();
     let mut desk = setup.admin(&[]);

@@ -176,9 +176,38 @@ fn a_journal_of_0_1_0_gets_the_present_schema_and_loses_nothing() {
     }
     let journal = Connection::open(&file).expect("it is a journal");
     let version = journal.query_row("PRAGMA user_version", [], |row| row.get(0));
-    assert_eq!(version, Ok(8), "the schema's version, which 0.1.0 refuses");
+    assert_eq!(version, Ok(9), "the schema's version, which 0.1.0 refuses");
     let check = journal.query_row("PRAGMA foreign_key_check", [], |_| Ok(()));
     assert_eq!(check, Err(rusqlite::Error::QueryReturnedNoRows));
     let check = journal.query_row("PRAGMA integrity_check", [], |row| row.get(0));
     assert_eq!(check, Ok("ok".to_owned()));
+}
+
+#[test]
+fn a_desks_journal_of_version_8_is_migrated_and_its_customers_are_found() {
+    let setup = Setup::new();
+    let mut admin = setup.admin(&[]);
+    let mut ann = setup.queued("Ann");
+    admin.say("/tag #1 vip");
+    admin.until_event("tags");
+    admin.kill();
+    let former = "ALTER TABLE conversation DROP COLUMN email;
+                  ALTER TABLE conversation DROP COLUMN identity;
+                  ALTER TABLE conversation DROP COLUMN turned_away;
+                  ALTER TABLE conversation DROP COLUMN department; PRAGMA user_version = 8;";
+    setup.journal("admin").execute_batch(former).expect("it is SQL");
+    let mut admin = setup.admin(&[]);
+    let queued = admin.until_state("queued");
+    assert_eq!((&queued["customer"], &queued["n"]), (&"Ann".into(), &1.into()));
+    admin.say("/find vip");
+    admin.until_told("notice", "[vip]");
+    admin.until(|event| event["link"] == "connected");
+    admin.say("/accept 1");
+    ann.until_state("active");
+    admin.say("/close");
+    ann.until_state("closed");
+    admin.say("/list ended");
+    admin.until_told("notice", "#1 Ann");
+    let version = setup.journal("admin").query_row("PRAGMA user_version", [], |row| row.get(0));
+    assert_eq!(version, Ok(9));
 }

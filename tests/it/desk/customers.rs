@@ -332,3 +332,30 @@ fn after_a_restart_agents_who_were_away_still_are_and_customers_hear_nothing_new
     let heard = |attended| cleo.events().iter().filter(|event| hears(attended)(event)).count();
     assert_eq!([heard(false), heard(true)], [1, 1]);
 }
+
+#[test]
+fn a_customer_whose_agent_gave_them_back_reads_that_they_are_in_the_queue_again() {
+    let setup = Setup::new();
+    let _desk = setup.admin(&["--no-terminal", "--agent-grace", "1"]);
+    let mut robin = setup.agent("robin", &[]);
+    let mut arguments = setup.user_arguments(&["--name", "Cleo"]);
+    arguments.retain(|argument| *argument != "--json");
+    let mut cleo = Terminal::start(&arguments);
+    cleo.press("a human, please\r");
+    cleo.sees("you asked for a person; one moment, please");
+    robin.until_state("queued");
+    robin.say("/accept 1");
+    cleo.sees("agent robin joined");
+    robin.say("/transfer queue");
+    cleo.sees("nobody is with you for the moment");
+    cleo.sees("you are in the queue again; one moment, please");
+    cleo.sees("you are number 1 in the queue");
+    let mut al = setup.agent("al", &[]);
+    al.say("/accept 1");
+    cleo.sees("agent al joined");
+    al.kill();
+    let again = |row: &&String| row.contains("you are in the queue again");
+    cleo.until_rows(|rows| rows.iter().filter(again).count() == 2, "the customer waits again");
+    let seen = [cleo.scrollback(), cleo.rows()].concat().join("\n");
+    assert_eq!(seen.matches("you asked for a person").count(), 1, "{seen}");
+}

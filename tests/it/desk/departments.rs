@@ -116,6 +116,55 @@ fn the_departments_of_an_agent_are_listed_and_changed_while_the_desk_runs() {
 }
 
 #[test]
+fn a_customer_who_is_sent_to_another_department_waits_for_its_agents_also_after_a_restart() {
+    let setup = setup();
+    let mut desk = setup.admin(&["--no-terminal"]);
+    let mut robin = setup.agent("robin", &["--department", "returns"]);
+    let mut al = setup.agent("al", &["--department", "Billing & Refunds"]);
+    let mut cleo = asks(&setup, "Cleo", "returns");
+    robin.say("/accept");
+    cleo.until_state("active");
+    robin.say("/transfer orders");
+    robin.until_told("error", "no department 'orders'");
+    robin.say("/transfer billing & REFUNDS wants a receipt");
+    al.until(|event| event["state"] == "queued" && event["department"] == "Billing & Refunds");
+    al.until_told("notice", "Hey! Cleo wants to talk to you");
+    cleo.until_state("queued");
+    desk.kill();
+    let _desk = setup.admin(&["--no-terminal"]);
+    robin.until_told("notice", " as robin; /help");
+    al.until(|event| event["state"] == "queued" && event["department"] == "Billing & Refunds");
+    cleo.until(|event| event["link"] == "connected");
+    al.say("/accept");
+    assert_eq!(cleo.until_state("active")["admin"], "al");
+    al.say("/history 1");
+    al.until(|event| event["event"] == "note" && event["text"] == "robin: wants a receipt");
+    // The department lasts until the bot hands the customer over anew.
+    al.say("/transfer queue");
+    al.until(|event| event["state"] == "queued" && event["department"] == "Billing & Refunds");
+    al.say("/accept");
+    cleo.until_state("active");
+    al.say("/handback");
+    cleo.until_state("bot");
+    cleo.say("returns");
+    robin.until(|event| event["state"] == "queued" && event["department"] == "returns");
+    robin.until_told("notice", "Hey! Cleo wants to talk to you");
+}
+
+#[test]
+fn an_agent_whose_name_is_a_department_is_meant_by_it() {
+    let setup = setup();
+    let _desk = setup.admin(&["--no-terminal"]);
+    let mut robin = setup.agent("robin", &["--department", "returns"]);
+    let mut billing = setup.agent("billing", &["--department", "billing"]);
+    let mut cleo = asks(&setup, "Cleo", "returns");
+    robin.say("/accept");
+    cleo.until_state("active");
+    robin.say("/transfer billing yours?");
+    assert_eq!(billing.until_event("transfer")["outcome"], "offered");
+}
+
+#[test]
 fn a_file_of_agents_from_before_departments_can_be_read() {
     let setup = setup();
     setup.add_agent("robin", &["--department", "returns"]);

@@ -65,6 +65,40 @@ fn an_ended_conversation_is_listed_with_its_agent_its_end_its_note_and_its_tags(
 }
 
 #[test]
+fn a_customer_who_was_turned_away_is_listed_so_and_is_back_from_their_last_real_conversation() {
+    let setup = Setup::new();
+    let mut desk = setup.admin(&[]);
+    let mut ann = setup.queued("Ann");
+    desk.say("/accept 1");
+    ann.until_state("active");
+    desk.say("please go\n/block");
+    ann.until_state("closed");
+    for n in [2, 3] {
+        ann.say("/new");
+        ann.say("a human");
+        ann.until_state("closed");
+        desk.until_told("notice", &format!("#{n} Ann is blocked (#1), and was turned away"));
+        ann.until(|event| event["event"] == "delivered" && event["number"] == 3);
+    }
+    desk.kill();
+    let mut desk = setup.admin(&[]);
+    desk.say("/list ended");
+    let names = ["n", "state", "turned_away", "blocked"];
+    for n in [3, 2] {
+        let found = result(&mut desk, "Ann");
+        assert_eq!(parts(&found, &names), json!([n, "closed", true, null]));
+        let text = found["text"].as_str().expect("a text");
+        assert!(text.ends_with("  turned away: the customer was blocked"), "{text}");
+    }
+    assert_eq!(parts(&result(&mut desk, "Ann"), &names), json!([1, "closed", null, true]));
+    desk.say("/unblock 1");
+    ann.say("/new");
+    ann.say("a human");
+    let back = desk.until(|event| event["n"] == 4 && event["state"] == "queued");
+    assert_eq!(back["former"], 1, "#2 and #3 were turned away");
+}
+
+#[test]
 fn a_line_that_is_found_says_who_wrote_it() {
     let setup = Setup::new();
     let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);

@@ -113,8 +113,41 @@ fn a_desk_without_a_terminal_says_in_plain_lines_who_waits() {
     let mut raw = Raw::welcomed(&desk, "a1", 1);
     raw.say(&crate::support::raw::entry(1, &serde_json::json!({"requested": {}})));
     admin.until_err(|line| line.contains("no agents: handoff agent add NAME"));
-    admin.until_err(|line| line.contains("wants to talk to you"));
+    admin.until_err(|line| line.contains("wants to talk to an agent"));
     stop(&mut admin);
+}
+
+#[test]
+fn the_log_of_a_desk_without_a_terminal_names_the_agent_and_calls_nobody_you() {
+    let setup = Setup::new();
+    let mut arguments = setup.admin_arguments(&["--no-terminal"]);
+    arguments.retain(|argument| *argument != "--json");
+    let mut desk = Handoff::start_with(&arguments, |command| _ = command.stdin(Stdio::null()));
+    desk.address();
+    let mut robin = setup.agent("robin", &[]);
+    let mut al = setup.agent("al", &[]);
+    let _cleo = queue_at(&setup, "cleo");
+    let tells = |desk: &mut Handoff, text: &str| _ = desk.until_err(|line| line.contains(text));
+    tells(&mut desk, "wants to talk to an agent");
+    robin.say("/accept 1");
+    tells(&mut desk, "robin has #1");
+    robin.say("/hold");
+    tells(&mut desk, "who is on hold");
+    robin.say("/transfer al a refund");
+    al.until(|event| event["outcome"] == "offered");
+    al.say("/accept 1");
+    tells(&mut desk, "al has #1");
+    let mut dan = queue_at(&setup, "dan");
+    dan.kill();
+    tells(&mut desk, "connection is lost");
+    robin.say("/accept 2");
+    robin.until_told("notice", "is not connected; you have them when they are back");
+    al.say("/close #1");
+    tells(&mut desk, "closed (by the desk)");
+    let lines = [desk.stdout(), desk.stderr()].concat();
+    let is_you = |word: &str| ["you", "your", "yours"].contains(&word.to_lowercase().as_str());
+    let to_you = |line: &&String| line.split(|c: char| !c.is_alphabetic()).any(is_you);
+    assert_eq!(lines.iter().filter(to_you).collect::<Vec<_>>(), [""; 0]);
 }
 
 #[test]

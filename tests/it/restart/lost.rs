@@ -218,7 +218,7 @@ fn a_desk_with_an_older_journal_loses_no_line_that_its_agent_types_before_the_re
     assert_eq!(heard(&user), lines);
     // The accept is the desk's entry 1. Entries 2 to 4, 'admin one' to 'admin three', are lost.
     admin.until_told("notice", "lines 2..4 are held by the customer only");
-    admin.until_told("notice", "what you said since the restart follows as 5..9");
+    admin.until_told("notice", "the agents' lines since the restart follow as 5..9");
     exchange(&mut admin, &mut user, "four");
     // After another restart each line is there once, too.
     admin.kill();

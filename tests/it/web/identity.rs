@@ -172,10 +172,54 @@ fn a_journal_from_before_identities_is_migrated_and_loses_nobody() {
                   DROP TABLE enrolled; DROP TABLE seat; DROP TABLE unsent;
                   DROP TABLE block; ALTER TABLE entry DROP COLUMN agent;
                   ALTER TABLE conversation DROP COLUMN offered_by;
-                  ALTER TABLE conversation DROP COLUMN offered_to; PRAGMA user_version = 3;";
+                  ALTER TABLE conversation DROP COLUMN offered_to;
+                  ALTER TABLE conversation DROP COLUMN email;
+                  ALTER TABLE conversation DROP COLUMN identity;
+                  ALTER TABLE conversation DROP COLUMN turned_away;
+                  ALTER TABLE conversation DROP COLUMN department; PRAGMA user_version = 3;";
     setup.journal("web").execute_batch(former).expect("it is SQL");
     let (_process, _) = gateway(&setup, &address, &keys);
     customer.stream(None).until_text("from before");
     let identity = sign(SAMPLES[0], &key, "ann").expect("python3 is there");
     assert_eq!(identify(&customer, &identity).status, 200);
+}
+
+#[test]
+fn an_agent_finds_a_customer_by_email_or_identity_also_after_the_end_and_a_restart() {
+    let setup = Setup::new();
+    let key = key_file(&setup, "k");
+    let token = token_file(&setup, "token", &"t".repeat(32));
+    let trust = ["--trust-gateway", &*token];
+    let mut admin = setup.admin(&trust);
+    let keys = ["--identity-keys", key.to_str().expect("a text"), "--gateway-token", &token];
+    let (_gateway, address) = gateway(&setup, "127.0.0.1:0", &keys);
+    let bo = Customer::begin(&address);
+    let about = json!({ "name": "Bo", "email": "bo@example.com" }).to_string();
+    assert_eq!(bo.post_body("about", &about).status, 204);
+    let ann = Customer::begin(&address);
+    let identity = sign(SAMPLES[0], &key, "shop-4711").expect("python3 is there");
+    assert_eq!(identify(&ann, &identity).status, 200);
+    for (n, customer) in [(1, &bo), (2, &ann)] {
+        customer.post("human", "a", json!({}));
+        admin.until(|event| event["event"] == "state" && event["n"] == n);
+        admin.until_event("page");
+    }
+    let finds = |admin: &mut Handoff| {
+        admin.say("/find Bo@Example.com");
+        let found = admin.until_told("notice", "gave bo@example.com");
+        assert_eq!((&found["n"], &found["email"]), (&json!(1), &json!("bo@example.com")));
+        admin.say("/find shop-4711");
+        let found = admin.until_told("notice", "verified: shop-4711, plan: gold");
+        assert_eq!((&found["n"], &found["identity"]["user"]), (&json!(2), &json!("shop-4711")));
+    };
+    finds(&mut admin);
+    for n in [1, 2] {
+        admin.say(&format!("/accept {n}"));
+        admin.until_state("active");
+        admin.say("/close");
+        admin.until_state("closed");
+    }
+    finds(&mut admin);
+    admin.kill();
+    finds(&mut setup.admin(&trust));
 }

@@ -176,7 +176,7 @@ fn no_customer_is_offered_to_an_agent_who_is_away_or_full_or_unknown() {
     assert_eq!(desk.transfer(robin, None, "al", None, now()), Err(full.clone()));
     joins(&mut desk, 3);
     assert_eq!(desk.accept(al, Some(3), now()), Err(full));
-    let unknown = AgentRefusal::NoSuchAgent("bo".to_owned());
+    let unknown = unknown_agent("bo");
     assert_eq!(desk.transfer(robin, None, "bo", None, now()), Err(unknown));
 }
 
@@ -187,7 +187,7 @@ fn the_beginning_of_an_agents_name_is_enough_if_it_fits_only_one() {
     let [robin, _, kira] =
         ["robin", "kim", "kira"].map(|name| desk.sign_in(name).expect("an agent"));
     takes(&mut desk, robin, 1);
-    let unknown = Err(AgentRefusal::NoSuchAgent("ki".to_owned()));
+    let unknown = Err(unknown_agent("ki"));
     assert_eq!(desk.transfer(robin, None, "ki", None, now()), unknown);
     assert_eq!(desk.transfer(robin, None, "KIR", None, now()), Ok(()));
     assert_eq!(desk.accept(kira, None, now()), Ok(id(1)));
@@ -451,4 +451,8 @@ fn the_last_digit_of_a_number_leads_to_each_of_the_agents_customers_in_turn() {
     assert_eq!(desk.find_own_by_digit(robin, 2), Ok(12), "al has #2");
     assert_eq!(desk.find_own_by_digit(robin, 0), Ok(10));
     assert_eq!(desk.find_own_by_digit(al, 1), Err(AgentRefusal::NoneEndsIn(1)));
+}
+
+fn unknown_agent(name: &str) -> AgentRefusal {
+    AgentRefusal::NoSuchAgent { name: name.to_owned(), departments: Vec::new() }
 }

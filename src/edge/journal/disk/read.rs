@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, Row, params_from_iter};
 use super::Disk;
 use super::keys::Known;
 use super::write::{CLOSE, NOBODY, NOTE, OWN};
+use crate::core::department::Department;
 use crate::core::record::{Ending, Line, Offered, Offset, Owner, Restart, Returning, Story, What};
 use crate::edge::journal::{Fault, RESTORE};
 use crate::wire::{ConversationId, DeskId, Entry, Former, Millis, Number, Secret};
@@ -224,6 +225,9 @@ impl Disk {
             story.is_on_hold = row.get(14)?;
             let names: Option<(String, String)> = row.get::<_, Option<_>>(15)?.zip(row.get(16)?);
             story.offered = names.map(|(from, to)| Box::new(Offered::read(&from, &to)));
+            story.is_turned_away = row.get(17)?;
+            let department: Option<String> = row.get(18)?;
+            story.department = department.as_deref().and_then(Department::new);
             story.ending = row.get::<_, Option<String>>(12)?.map(|ending| match &*ending {
                 CLOSE => Ending::Close,
                 _ => Ending::HandBack,
@@ -318,7 +322,8 @@ fn conversations_sql(chosen: &str) -> String {
               WHERE conversation = chosen AND origin = 0 AND control = 0
                   AND json_extract(body, '$.message.greeting') IS NULL
               ORDER BY number DESC LIMIT 1),
-             owner, former, ending, tags, on_hold, offered_by, offered_to
+             owner, former, ending, tags, on_hold, offered_by, offered_to, turned_away,
+             department
          FROM {chosen} CROSS JOIN conversation ON conversation.key = chosen"
     )
 }

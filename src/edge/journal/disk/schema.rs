@@ -5,13 +5,15 @@
 //! of a gateway, and version 4 who they are at the shop and what they agreed to. Version 5 has the
 //! agents of a desk, version 6 what is about to end, and version 7 tags, holds, blocks and lines
 //! that were not sent. Version 8 has the agent who wrote a line, and conversations that one agent
-//! has offered to another.
+//! has offered to another. Version 9 has what a customer's page says of who they are,
+//! conversations in which a blocked customer was turned away, and the department to which an agent
+//! sent a customer.
 
 use super::Disk;
 use crate::core::record::Story;
 
 /// The schema's version, kept in the file. A newer one is refused, an older one migrated.
-pub(super) const VERSION: i64 = 8;
+pub(super) const VERSION: i64 = 9;
 
 /// The table of conversations. Its key is the conversation's number, from 1, in the order in which
 /// they were begun; with AUTOINCREMENT the number of a deleted conversation is never used again.
@@ -125,6 +127,17 @@ const TEAM: &str = "
     ALTER TABLE conversation ADD COLUMN offered_to TEXT;
 ";
 
+/// What a desk keeps so that its agents find a customer again, and the right ones get them.
+const CONTACTS: &str = "
+    -- At a desk: the email address that the customer gave, and who they are at the shop (JSON).
+    ALTER TABLE conversation ADD COLUMN email TEXT;
+    ALTER TABLE conversation ADD COLUMN identity TEXT;
+    -- 1: the customer was blocked, and the desk turned them away.
+    ALTER TABLE conversation ADD COLUMN turned_away INTEGER NOT NULL DEFAULT 0;
+    -- The department to which an agent sent the customer.
+    ALTER TABLE conversation ADD COLUMN department TEXT;
+";
+
 const REST: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
     -- Who else numbers entries in a conversation: the user (no desk), or desks. Ordered by 'met'.
@@ -157,7 +170,7 @@ impl Disk {
     pub(super) fn make(&self) -> rusqlite::Result<()> {
         self.connection.execute_batch(&format!(
             "BEGIN; CREATE TABLE conversation {CONVERSATION} {OPEN} {REST} {CUSTOMERS}
-             {IDENTITIES} {AGENTS} {CARE} {TOOLS} {TEAM} PRAGMA user_version = {VERSION}; COMMIT;"
+             {IDENTITIES} {AGENTS} {CARE} {TOOLS} {TEAM} {CONTACTS} PRAGMA user_version = {VERSION}; COMMIT;"
         ))
     }
 
@@ -167,7 +180,7 @@ impl Disk {
         if version == 1 {
             self.number_conversations()?;
         }
-        let added = [CUSTOMERS, IDENTITIES, AGENTS, CARE, TOOLS, TEAM];
+        let added = [CUSTOMERS, IDENTITIES, AGENTS, CARE, TOOLS, TEAM, CONTACTS];
         for (since, tables) in (3..).zip(added) {
             if version < since {
                 self.connection.execute_batch(tables)?;

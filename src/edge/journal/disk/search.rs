@@ -24,8 +24,9 @@ impl Search {
         Search(file)
     }
 
-    /// The lines and notes that have all of these words, and the conversations whose customer's
-    /// name or tags have them, the latest first. Letter case does not matter.
+    /// The lines and notes that have all of these words, and the conversations whose tags, or whose
+    /// customer's name, email address or identity, have them, the latest first. Letter case does
+    /// not matter.
     ///
     /// # Errors
     /// One sentence, when the journal cannot be read.
@@ -37,14 +38,20 @@ impl Search {
         };
         self.read(|connection| {
             let sql =
-                "SELECT conversation.key, id, name, entry.at, tags FROM conversation LEFT JOIN entry
+                "SELECT conversation.key, id, name, entry.at, tags, email, identity
+                       FROM conversation LEFT JOIN entry
                            ON entry.key = (SELECT max(key) FROM entry
                                            WHERE entry.conversation = conversation.key)
-                       WHERE name IS NOT NULL OR tags IS NOT NULL ORDER BY conversation.key DESC";
+                       WHERE coalesce(name, tags, email, identity) IS NOT NULL ORDER BY conversation.key DESC";
             let mut found = collect(connection, sql, most, |row| {
-                let found = Found { tags: tags_of(row, 4)?, ..conversation(row)? };
-                let words = format!("{} {}", found.customer, found.tags.join(" "));
-                Ok(Some(found).filter(|_| fits(&words)))
+                let identity: Option<String> = row.get(6)?;
+                let found = Found {
+                    tags: tags_of(row, 4)?,
+                    email: row.get::<_, Option<String>>(5)?.map(Into::into),
+                    identity: identity.and_then(|identity| serde_json::from_str(&identity).ok()),
+                    ..conversation(row)?
+                };
+                Ok(Some(found).filter(|found| fits(&found.about())))
             })?;
             let sql = "SELECT conversation.key, id, name, at, origin, body, agent FROM entry
                            JOIN conversation ON conversation.key = entry.conversation
@@ -83,7 +90,8 @@ impl Search {
                             WHERE note.conversation = conversation.key AND origin = -1
                             ORDER BY key DESC LIMIT 1),
                            EXISTS (SELECT 1 FROM block WHERE block.conversation = id
-                                   AND until > unixepoch() * 1000)
+                                   AND until > unixepoch() * 1000),
+                           turned_away AND owner = ''
                        FROM entry CROSS JOIN conversation ON conversation.key = entry.conversation
                        WHERE +control = 1 AND origin > 0 AND open = 0 ORDER BY entry.key DESC";
             let mut seen = HashSet::new();
@@ -106,6 +114,7 @@ impl Search {
                     agent,
                     note: row.get(9)?,
                     is_blocked: row.get(10)?,
+                    is_turned_away: row.get::<_, Option<bool>>(11)?.unwrap_or_default(),
                     tags: tags_of(row, 4)?,
                     ..found
                 }))

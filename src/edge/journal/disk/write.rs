@@ -3,6 +3,7 @@
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::keys::{Keys, Known};
+use crate::core::department::Department;
 use crate::core::record::{BlockedBy, Ending, Offset, Owner, Record, Returning};
 use crate::edge::clock;
 use crate::wire::seat::UNSENT_MAX;
@@ -207,6 +208,20 @@ impl Writer<'_> {
             Record::Hold(is_on_hold) => {
                 let sql = "UPDATE conversation SET on_hold = ? WHERE key = ?";
                 self.run(sql, params![is_on_hold, key])?;
+            }
+            Record::Department(department) => {
+                let sql = "UPDATE conversation SET department = ? WHERE key = ?";
+                self.run(sql, params![department.as_ref().map(Department::as_str), key])?;
+            }
+            Record::TurnedAway => {
+                let sql = "UPDATE conversation SET turned_away = 1 WHERE key = ?";
+                self.run(sql, params![key])?;
+            }
+            Record::Contact(contact) => {
+                let identity = contact.identity.as_deref();
+                let identity = identity.and_then(|identity| serde_json::to_string(identity).ok());
+                let sql = "UPDATE conversation SET email = ?, identity = ? WHERE key = ?";
+                self.run(sql, params![contact.email, identity, key])?;
             }
             Record::Customer(customer) => self.has_customer(key, *customer)?,
             Record::Token(hash) => self.names_customer(key, *hash)?,

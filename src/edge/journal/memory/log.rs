@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use crate::core::department::Department;
 use crate::core::record::{Ending, Offered, Offset, Owner, Record, Returning};
 use crate::wire::{Author, Body, DeskId, Entry, Number, Said};
 
@@ -42,6 +43,9 @@ const TAGS: u8 = 24;
 const HOLD: u8 = 25;
 const OFFERED: u8 = 26;
 const NOT_OFFERED: u8 = 27;
+const TURNED_AWAY: u8 = 28;
+const SENT_TO: u8 = 29;
+const NOT_SENT: u8 = 30;
 
 /// The forms of a body: JSON, or the text of one of these authors.
 const JSON: u8 = 0;
@@ -89,7 +93,12 @@ impl Log {
             }
             Record::Tags(tags) => self.kind(TAGS).text(&tags.join("\n")),
             Record::Hold(is_on_hold) => self.kind(HOLD).number(u64::from(*is_on_hold)),
-            Record::Moved { .. }
+            Record::Department(None) => self.kind(NOT_SENT),
+            Record::Department(Some(department)) => self.kind(SENT_TO).text(department.as_str()),
+            Record::TurnedAway => self.kind(TURNED_AWAY),
+            // Only `/find` needs a contact, and it searches journals on the disk.
+            Record::Contact(_)
+            | Record::Moved { .. }
             | Record::Enrolled { .. }
             | Record::Taken(..)
             | Record::Unsent(..)
@@ -223,6 +232,9 @@ impl Reader<'_> {
             }
             TAGS => Record::Tags(self.text().lines().map(Into::into).collect()),
             HOLD => Record::Hold(self.number() == 1),
+            NOT_SENT => Record::Department(None),
+            SENT_TO => Record::Department(Department::new(self.text())),
+            TURNED_AWAY => Record::TurnedAway,
             _ => unreachable!("no record begins here"),
         };
         Some((offset, record))

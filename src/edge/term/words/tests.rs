@@ -31,6 +31,7 @@ fn state_of(
         agent: None,
         on_hold: None,
         is_elsewhere: false,
+        waits_again: false,
         need,
         reason,
     };
