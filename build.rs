@@ -30,7 +30,7 @@ fn main() {
     println!("cargo::rerun-if-changed=src/page");
     let out = std::env::var("OUT_DIR").expect("cargo sets it");
     let out = Path::new(&out);
-    let sources = read_sources();
+    let sources = with_short_names(read_sources());
     let imported: BTreeSet<String> = sources.values().flat_map(|text| imports(text)).collect();
     let files: Vec<(&String, String)> = sources
         .keys()
@@ -76,6 +76,32 @@ fn read_sources() -> Sources {
         (name.to_owned(), fs::read_to_string(&path).expect("the page's files are text"))
     };
     paths.filter(|path| path.is_file()).map(read).collect()
+}
+
+/// The sources with a number in place of each name that words.en.js gives a sentence: `words.send`
+/// is `words.w8` in all files, and so is `data-words="send"` in the page.
+fn with_short_names(sources: Sources) -> Sources {
+    const KEY: &str = "\n  ";
+    let lines = sources["words.en.js"].split(KEY);
+    let names: Vec<_> = lines.filter_map(|line| Some(line.split_once(": ")?.0)).collect();
+    let shorten = |text: &str, before: &str| {
+        let mut parts = text.split(before);
+        let mut shortened = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let end = part.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(part.len());
+            let name = names.iter().position(|name| *name == &part[..end]);
+            let name = name.map_or(part[..end].to_owned(), |number| format!("w{number}"));
+            shortened.extend([before, &name, &part[end..]]);
+        }
+        shortened
+    };
+    let shortened = |(file, text): (&String, &String)| {
+        let is_language = file.starts_with("words.") && file.as_str() != "words.js";
+        let keys = is_language.then_some(KEY);
+        let befores = ["words.", "data-words=\"", "data-label=\""].into_iter().chain(keys);
+        (file.clone(), befores.fold(text.clone(), |text, before| shorten(&text, before)))
+    };
+    sources.iter().map(shortened).collect()
 }
 
 /// A file together with its imports, without comments and blanks.

@@ -18,7 +18,8 @@ const date = new Intl.DateTimeFormat(locale, {
 
 /** Who sent a message, in words. */
 export function speaker({ author, name }) {
-  return author === 'admin' ? words.agent(name) : words[author === 'bot' ? 'bot' : 'you'];
+  const own = author === 'bot' ? words.bot : words.you;
+  return author === 'admin' ? words.agent(name) : own;
 }
 
 /** The text of a message for a screen reader. */
@@ -129,8 +130,8 @@ export function setMark(line, mark) {
   const shown = foot.querySelector('.mark');
   if (mark && shown?.dataset.mark !== mark) {
     shown?.remove();
-    const sign = mark === 'seen' ? '✓✓' : '✓';
-    const attributes = { class: 'mark', role: 'img', 'aria-label': words[mark] };
+    const [sign, label] = mark === 'seen' ? ['✓✓', words.seen] : ['✓', words.delivered];
+    const attributes = { class: 'mark', role: 'img', 'aria-label': label };
     foot.append(make('span', { ...attributes, 'data-mark': mark }, sign));
   }
 }
