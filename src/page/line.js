@@ -97,10 +97,9 @@ export function messageLine(event, choose) {
 }
 
 /** A line of the customer that is not in the transcript yet. */
-export function waitingLine({ id, text }) {
+export function waitingLine({ text }) {
   const line = frame('user', null, words.you);
   line.classList.add('waiting');
-  line.dataset.post = id;
   line.append(make('div', { class: 'body' }, bubble(text, false), foot()));
   return line;
 }
@@ -109,7 +108,7 @@ export function waitingLine({ id, text }) {
 export const dividerLine = (kind, text) =>
   make('div', { class: `divider ${kind}` }, make('span', {}, text));
 
-/** Shows which buttons can be pressed, and which one was. Returns whether any still can. */
+/** Shows which buttons can be pressed, and which one was. */
 export function setMenu(line, isLive, chosen) {
   for (const choice of line.querySelectorAll('button[data-choice]')) {
     const isChosen = Number(choice.dataset.choice) === chosen;
@@ -118,10 +117,9 @@ export function setMenu(line, isLive, chosen) {
     if (isLive) {
       choice.removeAttribute('aria-pressed');
     } else {
-      choice.setAttribute('aria-pressed', String(isChosen));
+      choice.setAttribute('aria-pressed', isChosen);
     }
   }
-  return isLive;
 }
 
 /** Shows the mark of a line: `'delivered'`, `'seen'` or none. */

@@ -256,7 +256,7 @@ function styles({ position = 'right', offsetX = 16, offsetY = 16, zIndex = 9999 
     @media ${PHONE} {
       .open {
         inset: var(--top, 0) 0 auto; width: 100%; border-radius: 0;
-        height: var(--height, 100vh); height: var(--height, 100dvh); padding: ${insets.join(' ')};
+        height: var(--height, 100dvh); padding: ${insets.join(' ')};
       }
     }
     @media (forced-colors: active) { .panel { border: 2px solid } }
