@@ -53,7 +53,7 @@ scene('the first press loads five small files, and the next page one of them', a
   assert.deepEqual(files.map(([name]) => name).sort(), ['chat.js', 'frame', 'page.css', 'words.en.js']);
   const bytes = files.reduce((sum, [, more]) => sum + more, await sizeOf(stage, 'panel.js'));
   context.diagnostic(`${bytes} bytes after the first press: ${files.map(([name, size]) => `${name} ${size}`).join(', ')}`);
-  assert.ok(bytes <= 26_500);
+  assert.ok(bytes <= 25_500);
   await page.goto(`${stage.shop.origin}/other`);
   chat = await untilPanel(page);
   const again = (await loaded(chat)).filter(([, , sent]) => sent > 0);
