@@ -16,9 +16,11 @@ use brotli::enc::backward_references::BrotliEncoderMode;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use oxc::allocator::Allocator;
+use oxc::ast::ast::{ImportDeclarationSpecifier, Program, Statement};
 use oxc::codegen::{Codegen, CodegenOptions};
 use oxc::minifier::{Minifier, MinifierOptions};
 use oxc::parser::Parser;
+use oxc::semantic::SemanticBuilder;
 use oxc::span::SourceType;
 
 /// The texts of the page's files, by name.
@@ -28,7 +30,7 @@ fn main() {
     println!("cargo::rerun-if-changed=src/page");
     let out = std::env::var("OUT_DIR").expect("cargo sets it");
     let out = Path::new(&out);
-    let sources = read_sources();
+    let sources = with_short_names(read_sources());
     let imported: BTreeSet<String> = sources.values().flat_map(|text| imports(text)).collect();
     let files: Vec<(&String, String)> = sources
         .keys()
@@ -76,6 +78,32 @@ fn read_sources() -> Sources {
     paths.filter(|path| path.is_file()).map(read).collect()
 }
 
+/// The sources with a number in place of each name that words.en.js gives a sentence: `words.send`
+/// is `words.w8` in all files, and so is `data-words="send"` in the page.
+fn with_short_names(sources: Sources) -> Sources {
+    const KEY: &str = "\n  ";
+    let lines = sources["words.en.js"].split(KEY);
+    let names: Vec<_> = lines.filter_map(|line| Some(line.split_once(": ")?.0)).collect();
+    let shorten = |text: &str, before: &str| {
+        let mut parts = text.split(before);
+        let mut shortened = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let end = part.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(part.len());
+            let name = names.iter().position(|name| *name == &part[..end]);
+            let name = name.map_or(part[..end].to_owned(), |number| format!("w{number}"));
+            shortened.extend([before, &name, &part[end..]]);
+        }
+        shortened
+    };
+    let shortened = |(file, text): (&String, &String)| {
+        let is_language = file.starts_with("words.") && file.as_str() != "words.js";
+        let keys = is_language.then_some(KEY);
+        let befores = ["words.", "data-words=\"", "data-label=\""].into_iter().chain(keys);
+        (file.clone(), befores.fold(text.clone(), |text, before| shorten(&text, before)))
+    };
+    sources.iter().map(shortened).collect()
+}
+
 /// A file together with its imports, without comments and blanks.
 fn made(sources: &Sources, name: &str) -> String {
     let minified = match name.rsplit_once('.') {
@@ -121,19 +149,11 @@ fn joined_styles(sources: &Sources, name: &str) -> String {
     statements(&sources[name]).map(own).collect()
 }
 
-/// A module and, before it, all that it imports. Each imported module becomes a function that
-/// returns its exports, so that its other names stay private. An import takes them from that list
-/// by their places, so that no name of an export is sent to a browser:
-///
-///     const $dom = (() => { function make() { … } … return [make, button, link]; })();
-///     const [make, , link] = $dom;
+/// A module and, before it, all that it imports, as one module.
 fn joined_modules(sources: &Sources, name: &str) -> String {
     let mut order = Vec::new();
     collect(sources, name, &mut Vec::new(), &mut order);
-    let entry = order.pop().expect("a module comes after its imports");
-    let mut joined: String = order.iter().map(|name| as_function(sources, name)).collect();
-    joined.extend(statements(&sources[&entry]).map(|it| with_names(sources, it)));
-    joined
+    order.iter().map(|part| as_part(&sources[part], part, part == name)).collect()
 }
 
 /// Puts the modules that `name` imports before it, in the order in which a browser runs them.
@@ -151,65 +171,59 @@ fn collect(sources: &Sources, name: &str, path: &mut Vec<String>, order: &mut Ve
     order.push(name.to_owned());
 }
 
-fn as_function(sources: &Sources, name: &str) -> String {
-    let mut body = String::new();
-    let mut waits = "";
-    for statement in statements(&sources[name]) {
-        let own = statement.strip_prefix("export ").unwrap_or(statement);
-        // Only a line that begins at the left edge is a statement of the module itself.
-        if !own.starts_with([' ', '/']) && own.contains("await ") {
-            waits = "await ";
+/// The statements of a module, to stand in one file with those of others: without its imports, and
+/// with the module's name behind each name of its own, because others may declare the same. So
+/// `make`, which dom.js exports, is `make$dom` there and wherever it is imported. The entry, which
+/// is last, keeps its names and its exports.
+fn as_part(text: &str, name: &str, is_entry: bool) -> String {
+    let allocator = Allocator::default();
+    let mut program = parsed(&allocator, text).unwrap_or_else(|why| panic!("{name}: {why}"));
+    let mut scoping = SemanticBuilder::new().build(&program).semantic.into_scoping();
+    let own: Vec<_> = scoping.iter_bindings_in(scoping.root_scope_id()).collect();
+    for symbol in own.into_iter().filter(|_| !is_entry) {
+        let named = with_module(scoping.symbol_name(symbol), name);
+        scoping.set_symbol_name(symbol, named.as_str().into());
+    }
+    let statements = program.body.drain(..).filter_map(|statement| match statement {
+        Statement::ImportDeclaration(import) => {
+            for specifier in import.specifiers.iter().flatten() {
+                let ImportDeclarationSpecifier::ImportSpecifier(it) = specifier else {
+                    panic!("{name}: this build knows `import {{ NAME }}` alone");
+                };
+                let named = with_module(&it.imported.name(), &import.source.value);
+                scoping.set_symbol_name(it.local.symbol_id(), named.as_str().into());
+            }
+            None
         }
-        body.push_str(&with_names(sources, own));
-    }
-    let is_async = if waits.is_empty() { "" } else { "async " };
-    let (module, exported) = (module(name), exports(&sources[name]).join(", "));
-    format!("const {module} = {waits}({is_async}() => {{\n{body}return [{exported}];\n}})();\n")
+        Statement::ExportDeclaration(export) if !is_entry => {
+            Some(Statement::from(export.unbox().declaration))
+        }
+        other => Some(other),
+    });
+    let statements: Vec<_> = statements.collect();
+    program.body.extend(statements);
+    Codegen::new().with_scoping(Some(scoping)).build(&program).code
 }
 
-/// The names that a module exports, in their order.
-fn exports(text: &str) -> Vec<&str> {
-    statements(text).filter_map(|it| it.strip_prefix("export ")).map(declared).collect()
+fn with_module(name: &str, file: &str) -> String {
+    let module = file.trim_start_matches("./").trim_end_matches(".js");
+    format!("{name}${}", module.replace('.', "_"))
 }
 
-/// The name that `const NAME = …`, `const { NAME } = …`, `class NAME` or a function declares.
-fn declared(statement: &str) -> &str {
-    let rest = statement.strip_prefix("async ").unwrap_or(statement);
-    let name = ["const ", "class ", "function "].iter().find_map(|it| rest.strip_prefix(it));
-    let name =
-        name.unwrap_or_else(|| panic!("this build does not know how to export: {statement}"));
-    let name = name.trim_start_matches(['{', ' ']);
-    name.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap_or(name)
-}
-
-/// An import, changed so that it takes its names from the imported module's list. Other statements
-/// stay as they are.
-fn with_names(sources: &Sources, statement: &str) -> String {
-    let Some(rest) = statement.strip_prefix("import ") else { return statement.to_owned() };
-    let (names, _) = rest.split_once(" from ").expect("an import names what it imports");
-    let file = &imports(statement)[0];
-    let exported = exports(&sources[file]);
-    let mut taken = vec![""; exported.len()];
-    for name in names.split(['{', ',', '}']).map(str::trim).filter(|name| !name.is_empty()) {
-        let (name, own) = name.split_once(" as ").unwrap_or((name, name));
-        let place = exported.iter().position(|it| *it == name);
-        taken[place.unwrap_or_else(|| panic!("{file} does not export {name}"))] = own;
-    }
-    format!("const [{}] = {};\n", taken.join(", "), module(file))
-}
-
-fn module(name: &str) -> String {
-    format!("${}", name.trim_end_matches(".js").replace('.', "_"))
+fn parsed<'a>(allocator: &'a Allocator, text: &'a str) -> Result<Program<'a>, String> {
+    let parsed = Parser::new(allocator, text, SourceType::mjs()).parse();
+    parsed.diagnostics.first().map_or(Ok(parsed.program), |why| Err(why.to_string()))
 }
 
 /// A module with short names, and without what only people need.
 fn minified_module(text: &str) -> Result<String, String> {
     let allocator = Allocator::default();
-    let parsed = Parser::new(&allocator, text, SourceType::mjs()).parse();
-    if let Some(why) = parsed.diagnostics.first() {
-        return Err(why.to_string());
+    let mut program = parsed(&allocator, text)?;
+    let semantic = SemanticBuilder::new().build(&program).semantic;
+    let unknown = semantic.scoping().root_unresolved_references().keys();
+    if let Some(name) = unknown.into_iter().find(|name| name.contains('$')) {
+        return Err(format!("{name} is imported, but not exported"));
     }
-    let mut program = parsed.program;
     let minified = Minifier::new(MinifierOptions::default()).minify(&allocator, &mut program);
     let generator = Codegen::new()
         .with_options(CodegenOptions::minify())

@@ -6,6 +6,8 @@ import { token } from './token.js';
 /** The base of the API, relative to the page: it works under any path of the gateway. */
 const BASE = 'api/';
 const PATIENCE = 15_000;
+/** What all requests have in common. */
+const OPTIONS = { cache: 'no-store', redirect: 'error' };
 
 /** A new id for a request. It is made with the draft, so that a repeated request has the same id. */
 export function newId() {
@@ -44,11 +46,9 @@ const get = (name) => ask(name, { headers: { accept: 'application/json', ...toke
 /** Opens a request of the stream; the caller reads the answer. */
 export const open = (after, accept, signal, tag = '') =>
   fetch(`${BASE}stream?${new URLSearchParams({ ...(after && { after }), ...(tag && { now: tag }) })}`, {
+    ...OPTIONS,
     headers: { accept, ...token.headers() },
     signal,
-    cache: 'no-store',
-    credentials: 'same-origin',
-    redirect: 'error',
   });
 
 /** The seconds of `Retry-After`, or 0. */
@@ -62,6 +62,23 @@ export const isTemporary = ({ status }) =>
 export async function pageBefore(n) {
   const { status, body } = await get(`entries?before=${n}`);
   return status === 200 ? body : null;
+}
+
+/** A wait that can be cut short. */
+export class Pause {
+  #end = () => {};
+
+  /** Resolves after this time in milliseconds, or at `end`. */
+  wait(time) {
+    return new Promise((resolve) => {
+      this.#end = resolve;
+      setTimeout(resolve, time);
+    });
+  }
+
+  end() {
+    this.#end();
+  }
 }
 
 /** Waits that grow from `least` to `most` milliseconds. Each is a random part of its full length. */
@@ -91,13 +108,7 @@ async function ask(name, options) {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), PATIENCE);
   try {
-    const answer = await fetch(BASE + name, {
-      ...options,
-      signal: stop.signal,
-      cache: 'no-store',
-      credentials: 'same-origin',
-      redirect: 'error',
-    });
+    const answer = await fetch(BASE + name, { ...OPTIONS, ...options, signal: stop.signal });
     const text = await answer.text();
     const body = parsed(text);
     // A proxy or a login page may answer 200 with something else than JSON.

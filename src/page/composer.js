@@ -122,7 +122,7 @@ export class Composer {
   #sayLength() {
     const over = bytes(this.#input.value.trim()) - LONGEST;
     this.#limit.textContent = over > 0 ? words.tooLong(over) : '';
-    this.#input.setAttribute('aria-invalid', String(over > 0));
+    this.#input.setAttribute('aria-invalid', over > 0);
   }
 
   #setHint() {

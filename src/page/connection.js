@@ -9,7 +9,7 @@
 // A browser remembers whether it has a customer. Without one it starts as `fresh`, without a
 // request.
 
-import { Backoff, insist, post } from './api.js';
+import { Backoff, insist, Pause, post } from './api.js';
 import { embedder } from './embedder.js';
 import { Identity } from './identity.js';
 import { store } from './store.js';
@@ -43,7 +43,7 @@ export class Connection {
   #isWanted = false;
   #isBeginning = false;
   #hasBegun = false;
-  #wake = null;
+  #pause = new Pause();
   #waiters = [];
   #identity = new Identity((begun) => this.#replaceEverywhere(begun));
   /** A promise that resolves when the gateway knows that a customer has left. */
@@ -200,7 +200,7 @@ export class Connection {
 
   /** The customer does not want to wait for the page's next attempt. */
   again() {
-    this.#wake?.();
+    this.#pause.end();
   }
 
   /** A promise that resolves to the customer's conversation. */
@@ -341,7 +341,7 @@ export class Connection {
         break;
       }
       this.#set({ problem: answer.reason === 'customers' ? 'customers' : 'begin' });
-      await this.#pause(this.#backoff.next(answer.wait));
+      await this.#pause.wait(this.#backoff.next(answer.wait));
     }
     this.#isBeginning = false;
   }
@@ -358,18 +358,8 @@ export class Connection {
     }
   }
 
-  #pause(time) {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, time);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
   #refresh() {
-    this.#wake?.();
+    this.#pause.end();
     if (this.#tabs.leads) {
       this.#stream.refresh();
     } else {

@@ -109,7 +109,7 @@ export class Controls {
   #toggle(button, isShown, isBusy) {
     const hadFocus = document.activeElement === button;
     button.hidden = !isShown;
-    button.setAttribute('aria-disabled', String(isBusy));
+    button.setAttribute('aria-disabled', isBusy);
     if (hadFocus && !isShown) {
       this.#hooks.focus();
     }

@@ -3,7 +3,8 @@
 //
 //   page                            chat
 //   hello {page, look, identity} ─▶ taken from the parent window and a listed origin alone
-//                       ◀─────────  ready
+//                       ◀─────────  here, at once
+//                       ◀─────────  ready, when the chat has its words
 //   page, shown, identity ───────▶
 //                       ◀─────────  unread, state, refused, close, go
 //
@@ -30,13 +31,7 @@ class Embedder {
   #waiting = [];
 
   constructor() {
-    addEventListener('message', (message) => {
-      if (this.#hooks) {
-        this.#hear(message);
-      } else {
-        this.#waiting.push(message);
-      }
-    });
+    addEventListener('message', (message) => this.#receive(message));
   }
 
   /**
@@ -51,7 +46,7 @@ class Embedder {
     } else if (window.parent === window) {
       location.replace('chat');
     } else {
-      this.#waiting.splice(0).forEach((message) => this.#hear(message));
+      this.#waiting.splice(0).forEach((data) => this.#hear(data));
     }
   }
 
@@ -81,19 +76,28 @@ class Embedder {
     return isOwn;
   }
 
-  #hear({ source, origin, data }) {
+  #receive({ source, origin, data }) {
     const isKnown = this.#origin ? origin === this.#origin : embedders.split(' ').includes(origin);
     if (!this.isFramed || source !== window.parent || !isKnown) {
       return;
     }
+    if (data.handoff === 'hello') {
+      this.#origin = origin;
+      this.tell('here');
+    }
+    if (this.#hooks) {
+      this.#hear(data);
+    } else {
+      this.#waiting.push(data);
+    }
+  }
+
+  #hear(data) {
     switch (data.handoff) {
       case 'hello':
-        if (!this.#origin) {
-          this.#origin = origin;
-          this.page = data.page;
-          this.tell('ready');
-          this.#hooks.begin(data.look, data.identity);
-        }
+        this.page = data.page;
+        this.tell('ready');
+        this.#hooks.begin(data.look, data.identity);
         break;
       case 'page':
         this.page = data.page;

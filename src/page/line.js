@@ -18,7 +18,8 @@ const date = new Intl.DateTimeFormat(locale, {
 
 /** Who sent a message, in words. */
 export function speaker({ author, name }) {
-  return author === 'admin' ? words.agent(name) : words[author === 'bot' ? 'bot' : 'you'];
+  const own = author === 'bot' ? words.bot : words.you;
+  return author === 'admin' ? words.agent(name) : own;
 }
 
 /** The text of a message for a screen reader. */
@@ -96,10 +97,9 @@ export function messageLine(event, choose) {
 }
 
 /** A line of the customer that is not in the transcript yet. */
-export function waitingLine({ id, text }) {
+export function waitingLine({ text }) {
   const line = frame('user', null, words.you);
   line.classList.add('waiting');
-  line.dataset.post = id;
   line.append(make('div', { class: 'body' }, bubble(text, false), foot()));
   return line;
 }
@@ -108,7 +108,7 @@ export function waitingLine({ id, text }) {
 export const dividerLine = (kind, text) =>
   make('div', { class: `divider ${kind}` }, make('span', {}, text));
 
-/** Shows which buttons can be pressed, and which one was. Returns whether any still can. */
+/** Shows which buttons can be pressed, and which one was. */
 export function setMenu(line, isLive, chosen) {
   for (const choice of line.querySelectorAll('button[data-choice]')) {
     const isChosen = Number(choice.dataset.choice) === chosen;
@@ -117,10 +117,9 @@ export function setMenu(line, isLive, chosen) {
     if (isLive) {
       choice.removeAttribute('aria-pressed');
     } else {
-      choice.setAttribute('aria-pressed', String(isChosen));
+      choice.setAttribute('aria-pressed', isChosen);
     }
   }
-  return isLive;
 }
 
 /** Shows the mark of a line: `'delivered'`, `'seen'` or none. */
@@ -129,8 +128,8 @@ export function setMark(line, mark) {
   const shown = foot.querySelector('.mark');
   if (mark && shown?.dataset.mark !== mark) {
     shown?.remove();
-    const sign = mark === 'seen' ? '✓✓' : '✓';
-    const attributes = { class: 'mark', role: 'img', 'aria-label': words[mark] };
+    const [sign, label] = mark === 'seen' ? ['✓✓', words.seen] : ['✓', words.delivered];
+    const attributes = { class: 'mark', role: 'img', 'aria-label': label };
     foot.append(make('span', { ...attributes, 'data-mark': mark }, sign));
   }
 }

@@ -52,7 +52,7 @@ export class Menu {
 
   #toggle(isOpen) {
     this.#menu.hidden = !isOpen;
-    this.#opener.setAttribute('aria-expanded', String(isOpen));
+    this.#opener.setAttribute('aria-expanded', isOpen);
     if (isOpen) {
       this.#hooks.opened();
       this.#menu.querySelector('button').focus({ preventScroll: true });

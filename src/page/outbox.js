@@ -9,7 +9,7 @@
 //      ▼ └─ the customer tries again
 //   refused ── the customer discards it ──▶ dropped
 
-import { Backoff, isTemporary, newId, post } from './api.js';
+import { Backoff, isTemporary, newId, Pause, post } from './api.js';
 import { store } from './store.js';
 import { words } from './words.js';
 
@@ -29,7 +29,7 @@ export class Outbox {
   #items = [];
   #backoff = new Backoff(1_000, 15_000);
   #isBusy = false;
-  #wake = null;
+  #pause = new Pause();
 
   /**
    * The `hooks`:
@@ -79,7 +79,7 @@ export class Outbox {
   clear() {
     this.#items = [];
     store.names(KEPT).forEach((name) => store.write(name, null));
-    this.#wake?.();
+    this.#pause.end();
     this.#hooks.changed();
   }
 
@@ -105,7 +105,7 @@ export class Outbox {
    */
   nudge() {
     if (this.#items.every(({ reason }) => reason === null)) {
-      this.#wake?.();
+      this.#pause.end();
     }
     this.#send();
   }
@@ -119,7 +119,7 @@ export class Outbox {
     }
     Object.assign(item, { state: 'waiting', reason: null, retryAt: null });
     this.#note(item);
-    this.#wake?.();
+    this.#pause.end();
     this.#send();
   }
 
@@ -128,7 +128,7 @@ export class Outbox {
     const item = this.#items.find((other) => other.id === id);
     if (item) {
       this.#remove(item);
-      this.#wake?.();
+      this.#pause.end();
     }
   }
 
@@ -212,7 +212,7 @@ export class Outbox {
       item.reason = answer.reason;
       item.retryAt = Date.now() + wait;
       this.#note(item);
-      await this.#pause(wait);
+      await this.#pause.wait(wait);
     } else if (answer.reason === 'notice' && this.#hooks.held()) {
       // The item is sent once the customer has accepted the notice.
       this.#note(item);
@@ -237,17 +237,6 @@ export class Outbox {
         this.#hooks.refused();
       }
     }
-  }
-
-  #pause(time) {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, time);
-      this.#wake = () => {
-        clearTimeout(timer);
-        this.#wake = null;
-        resolve();
-      };
-    });
   }
 
   /**

@@ -5,8 +5,13 @@
 // the page. Each side takes messages from the other's window and origin only; the chat's side is
 // embedder.js.
 
-/** A frame that sends nothing for this long has failed to open, and is made again. */
+/** A frame that does not load for this long, or is not ready then, has failed and is made again. */
 const PATIENCE = 8_000;
+/**
+ * A chat that has loaded answers at once. If no answer comes for this long, the browser has refused
+ * the frame, and has loaded a page of its own that says so.
+ */
+const ANSWER = 2_000;
 const RETRY = 5_000;
 const PHONE = '(max-width: 480px), (max-height: 480px)';
 
@@ -79,7 +84,6 @@ export class Panel {
   }
 
   #load() {
-    clearTimeout(this.#timer);
     const { base, language, given } = this.#widget;
     const frame = document.createElement('iframe');
     frame.title = given.title ?? 'Chat';
@@ -89,10 +93,19 @@ export class Panel {
     frame.addEventListener('load', () => this.#greet());
     this.#frame = frame;
     this.#element.append(frame);
-    this.#timer = setTimeout(() => this.#fail(), PATIENCE);
+    this.#expect(PATIENCE);
+  }
+
+  /** Gives up a frame that is not ready yet, unless it goes on within this time. */
+  #expect(time) {
+    clearTimeout(this.#timer);
+    if (!this.#isReady) {
+      this.#timer = setTimeout(() => this.#fail(), time);
+    }
   }
 
   #greet() {
+    this.#expect(ANSWER);
     const { given, ink } = this.#widget;
     const { color, title, opening, links, notice, ask } = given;
     const look = { color, ink, title, opening, links, notice, ask };
@@ -118,7 +131,11 @@ export class Panel {
     this.#widget.fail(true);
     this.#timer = setTimeout(() => this.#isOpen && this.#load(), RETRY);
     const script = import(`${this.#widget.base}panel.js?${Date.now()}`);
-    this.isRefused = await script.then(() => true, () => false);
+    const isRefused = await script.then(() => true, () => false);
+    if (!this.#isReady) {
+      this.isRefused = isRefused;
+      this.#widget.fail(true);
+    }
   }
 
   #tell(handoff, more) {
@@ -144,6 +161,9 @@ export class Panel {
       return;
     }
     switch (data.handoff) {
+      case 'here':
+        this.#expect(PATIENCE);
+        break;
       case 'ready':
         clearTimeout(this.#timer);
         this.#isReady = true;
@@ -236,7 +256,7 @@ function styles({ position = 'right', offsetX = 16, offsetY = 16, zIndex = 9999 
     @media ${PHONE} {
       .open {
         inset: var(--top, 0) 0 auto; width: 100%; border-radius: 0;
-        height: var(--height, 100vh); height: var(--height, 100dvh); padding: ${insets.join(' ')};
+        height: var(--height, 100dvh); padding: ${insets.join(' ')};
       }
     }
     @media (forced-colors: active) { .panel { border: 2px solid } }

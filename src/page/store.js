@@ -34,12 +34,8 @@ export const store = {
   names(prefix) {
     const names = new Set(memory.keys());
     try {
-      for (let at = 0; at < localStorage.length; at += 1) {
-        const key = localStorage.key(at);
-        if (key.startsWith(PREFIX)) {
-          names.add(key.slice(PREFIX.length));
-        }
-      }
+      const keys = Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
+      keys.forEach((key) => names.add(key.slice(PREFIX.length)));
     } catch {
       // Storage is blocked: values are only in memory.
     }

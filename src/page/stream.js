@@ -6,7 +6,7 @@
 //   read stream ── mute, or cut three times ──▶ hold requests ── after a while ──▶ read stream
 //        └─ ended ─▶ wait ─▶ again        (`full` and an unknown token end the reading for good)
 
-import { Backoff, open, post, waitOf } from './api.js';
+import { Backoff, open, Pause, post, waitOf } from './api.js';
 
 /** The first event must come within this time, or a shorter one if requests were held before. */
 const FIRST_EVENT = 5_000;
@@ -62,7 +62,7 @@ export class Stream {
   #trial = TRIAL;
   #nextTrial = 0;
   #abort = null;
-  #wake = null;
+  #pause = new Pause();
   #heardAt = 0;
   /** The tag of the latest `now`, so that a held request waits for a newer one. */
   #tag = '';
@@ -98,7 +98,7 @@ export class Stream {
 
   #end(why) {
     this.#abort?.abort(why);
-    this.#wake?.();
+    this.#pause.end();
   }
 
   async #run(run) {
@@ -120,7 +120,7 @@ export class Stream {
       if (end.why !== 'held') {
         this.#hooks.down();
       }
-      await this.#pause(this.#waitAfter(end));
+      await this.#pause.wait(this.#waitAfter(end));
     }
     this.#hooks.down();
   }
@@ -153,16 +153,6 @@ export class Stream {
       default:
         return this.#backoff.next(wait);
     }
-  }
-
-  #pause(time) {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, time);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 
   /** Reads one stream to its end. `life` is the time in which events came, or null if none came. */

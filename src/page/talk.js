@@ -55,12 +55,12 @@ export class Talk {
   }
 
   /**
-   * Takes events of a stream in their order. Returns what is new: `{reset, added, moved, now}`;
+   * Takes events of a stream in their order. Returns what is new: `{reset, added, moved}`;
    * `moved` are messages that stand in another conversation now. An event that is known already is
    * passed over.
    */
   apply(events) {
-    const changes = { reset: false, added: [], moved: [], now: false };
+    const changes = { reset: false, added: [], moved: [] };
     for (const event of events) {
       switch (event.event) {
         case 'reset':
@@ -71,7 +71,6 @@ export class Talk {
         case 'now':
           this.now = event;
           this.#raise(event);
-          changes.now = true;
           break;
         case 'message':
         case 'state':
@@ -88,7 +87,7 @@ export class Talk {
     return changes;
   }
 
-  /** Takes older events, oldest first, and returns those that were not known. */
+  /** Takes older events, oldest first. */
   prepend(events, hasEarlier) {
     const first = this.events[0]?.n ?? Infinity;
     const older = events
@@ -105,7 +104,6 @@ export class Talk {
     this.hasEarlier = hasEarlier && older.length > 0;
     older.forEach((_, index) => this.#noteChoice(index));
     this.events.forEach((event) => this.#move(event));
-    return older;
   }
 
   /** Whether the transcript has the customer's entry with this number. */

@@ -9,14 +9,15 @@
 
 import { link, make } from './dom.js';
 
-/** Characters that end an address: blanks, quotes, and the punctuation of other scripts. */
-const ENDS = String.raw`\s\p{Cc}<>"\x60\\|^` +
-  // Marks that change the direction of text or have no width.
-  String.raw`\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff` +
-  // « » and the Arabic, Devanagari and general punctuation.
-  String.raw`\u00ab\u00bb\u060c\u061b\u061f\u0964\u2014\u2018-\u201f\u2026\u2039\u203a` +
+/**
+ * Characters that end an address: blanks, marks that change the direction of text or have no width,
+ * quotes, and the punctuation of other scripts.
+ */
+const ENDS = String.raw`\s\p{Cc}\p{Cf}\p{Pi}\p{Pf}<>"\x60\\|^` +
+  // Low quotes, and the Arabic, Devanagari and general punctuation.
+  String.raw`\u060c\u061b\u061f\u0964\u2014\u201a\u201e\u2026` +
   // Punctuation and brackets of Chinese and Japanese text, full-width and half-width.
-  String.raw`\u3000-\u3003\u3008-\u3011\u3014-\u301f\u30fb` +
+  String.raw`\u3001-\u3003\u3008-\u3011\u3014-\u301f\u30fb` +
   String.raw`\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65`;
 const ADDRESS = new RegExp(`https?://[^${ENDS}]+`, 'giu');
 const LABELLED =

@@ -51,12 +51,13 @@
   const { zIndex = 9999, launcher = 'none' } = given;
 
   const language = (given.language || page.lang || navigator.language).toLowerCase();
-  const [label, failed] = {
-    ar: ['محادثة', 'تعذّر الوصول إلى المحادثة. تُعاد المحاولة…'],
-    de: ['Chat', 'Der Chat ist nicht erreichbar. Neuer Versuch …'],
-    es: ['Chat', 'No se puede abrir el chat. Se intenta de nuevo…'],
-    fr: ['Chat', 'Le chat est injoignable. Nouvel essai…'],
-  }[language.slice(0, 2)] ?? ['Chat', 'The chat cannot be reached. Trying again…'];
+  const [label, failed, apart] = {
+    ar: ['محادثة', 'تعذّر الوصول إلى المحادثة. تُعاد المحاولة…', 'فتح المحادثة في علامة تبويب جديدة'],
+    de: ['Chat', 'Der Chat ist nicht erreichbar. Neuer Versuch …', 'Chat in neuem Tab öffnen'],
+    es: ['Chat', 'No se puede abrir el chat. Se intenta de nuevo…', 'Abrir el chat en otra pestaña'],
+    fr: ['Chat', 'Le chat est injoignable. Nouvel essai…', 'Ouvrir le chat dans un autre onglet'],
+  }[language.slice(0, 2)] ??
+    ['Chat', 'The chat cannot be reached. Trying again…', 'Open the chat in a new tab'];
 
   /** Black or white, whichever has more contrast with the colour (WCAG 2, relative luminance). */
   const light = [1, 3, 5].reduce((sum, at, part) => {
@@ -94,6 +95,7 @@
     .at:focus-visible { outline: 2px solid; outline-offset: 2px }
     .note { bottom: calc(${+offsetY + 60}px + env(safe-area-inset-bottom)) }
     button { min-height: 48px; cursor: pointer; box-shadow: 0 2px 12px rgb(0 0 0/25%) }
+    a { color: inherit }
     span { margin-inline-start: 8px; padding: 2px 8px; border-radius: 12px; background: #fff; color: #a3281d }
     @media (forced-colors: active) { .at { border: 2px solid } }
     @media print { .all { display: none } }
@@ -102,6 +104,7 @@
   const count = make('span', { hidden: true });
   const button = make('button', { className: 'at', type: 'button', hidden: 'launcher' in given });
   const note = make('div', { className: 'at note', role: 'alert' });
+  const link = make('a', { href: chat, target: '_blank', rel: 'noopener', textContent: apart });
   const all = make('div', { className: 'all', lang: language, dir: /^(ar|fa|he|ur)/.test(language) ? 'rtl' : 'ltr' });
   const host = make('handoff-chat');
   button.append(given.label ?? label, count);
@@ -126,13 +129,20 @@
   let panel = null;
   let tries = 0;
 
-  /** Shows or hides the note that the chat cannot be reached. A closed panel shows none. */
+  /** What the note says now. */
+  let said = null;
+  /** Shows a note if the chat cannot be reached, or not in a frame. A closed panel shows none. */
   const fail = (isDown) => {
-    note.remove();
-    if (isDown && isOpen) {
+    const reason = panel?.isRefused ? link : failed;
+    const says = isDown && isOpen ? reason : null;
+    if (says !== said) {
+      said = says;
+      note.remove();
+    }
+    if (says && !note.isConnected) {
       all.append(note);
-      // A screen reader reads an alert when its text is set.
-      note.textContent = failed;
+      // A screen reader reads an alert when its content is set.
+      note.replaceChildren(says);
     }
   };
   const load = async () => {
@@ -172,6 +182,16 @@
     }
   };
 
+  /** A press of the button or of the launcher. */
+  const press = () => {
+    if (panel?.isRefused) {
+      setOpen(false);
+      window.open(chat, '_blank', 'noopener');
+    } else {
+      setOpen(!isOpen);
+    }
+  };
+
   /** The identity that the page gave last; undefined if it gave none. */
   let identity;
   const tell = (token) => {
@@ -201,7 +221,7 @@
     }
   };
   button.setAttribute('aria-expanded', false);
-  button.addEventListener('click', () => setOpen(!isOpen));
+  button.addEventListener('click', press);
   document.addEventListener('click', (event) => {
     const has = (selector) => event.target.closest?.(selector);
     // Where a browser refuses the frame, the link leads to the chat's own page.
@@ -209,7 +229,11 @@
     const isLauncher = launcher !== 'none' && has(launcher);
     if ((isLink || isLauncher) && !(event.ctrlKey || event.metaKey || event.shiftKey)) {
       event.preventDefault();
-      setOpen(isLink || !isOpen);
+      if (isLink) {
+        setOpen(true);
+      } else {
+        press();
+      }
     }
   });
   window.handoff = {

@@ -147,24 +147,81 @@ scene('a page that may not show the chat keeps no empty box, and both sides say 
     `give --origin ${foreign} (this is shown once)`);
 }, { shop: 'localhost' });
 
-scene('where a browser refuses the chat, its link leads to the chat\'s own page, and no panel is said to be open', async (stage, page) => {
-  stage.shop.pages['/'] = { body: `<a id="link" href="${stage.origin}/chat">Talk to us</a>` };
+/** Opens a page of the shop that may not show the chat, and waits until its widget knows that. */
+async function openRefused(stage, page) {
   page.removeAllListeners('request');
   await page.goto(stage.shop.origin.replace('localhost', '127.0.0.1'));
-  await untilButton(page);
-  await page.evaluate(() => {
-    window.heard = [];
-    window.handoff.on('open', (isOpen) => window.heard.push(isOpen));
-  });
   await refused(page);
-  // The widget knows a moment after the note that the gateway is up.
-  await until('the chat\'s own page', async () => {
-    assert.deepEqual(await page.evaluate(() => window.heard ?? []), []);
-    await page.evaluate(() => document.getElementById('link')?.click());
-    return page.evaluate(() => Boolean(document.querySelector('[role=log]')));
-  });
+  await untilLinked(page);
+}
+
+/** Waits until a note leads to the chat's own page. */
+const untilLinked = (page) => untilTrue(page, 'the link in the note', () =>
+  Boolean(document.querySelector('handoff-chat')?.shadowRoot.querySelector('[role=alert] a')));
+
+/** The page that a press opens in a tab of its own: it is the chat, and it works. */
+async function apartBy(stage, page, press) {
+  const opened = new Promise((resolve) => page.once('popup', resolve));
+  await press();
+  const apart = await inTime(opened, 'a new tab');
+  await apart.waitForSelector('[role=log]');
+  assert.equal(apart.url(), `${stage.origin}/chat`);
+  await say(apart, 'buttons');
+  await untilShown(apart, 'Pick one');
+  await apart.close();
+}
+
+scene('where a browser refuses the chat, its link leads to the chat\'s own page, and no panel is said to be open', async (stage, page) => {
+  stage.shop.pages['/'] = {
+    head: '<script>document.addEventListener("handoff", () => { window.heard = []; handoff.on("open", (it) => heard.push(it)); })</script>',
+    body: `<a id="link" href="${stage.origin}/chat">Talk to us</a>`,
+  };
+  await openRefused(stage, page);
+  assert.deepEqual(await page.evaluate(() => window.heard), []);
+  await page.click('#link');
+  await untilTrue(page, 'the chat', () => Boolean(document.querySelector('[role=log]')));
   assert.equal(page.url(), `${stage.origin}/chat`);
 }, { shop: 'localhost' });
+
+scene('where a browser refuses the chat, button, launcher and note lead to the chat\'s own page in a new tab', async (stage, page) => {
+  await openRefused(stage, page);
+  await apartBy(stage, page, () => page.click('handoff-chat >>> [role=alert] a'));
+  await apartBy(stage, page, () => page.click(BUTTON));
+  assert.deepEqual(await page.evaluate(() => {
+    const { shadowRoot } = document.querySelector('handoff-chat');
+    return [shadowRoot.querySelector('[role=alert]'), shadowRoot.querySelector('button').ariaExpanded];
+  }), [null, 'false'], 'nothing waits for the panel');
+  await apartBy(stage, page, () => page.click(BUTTON));
+  assert.equal(page.url(), `${stage.shop.origin.replace('localhost', '127.0.0.1')}/`);
+  stage.shop.attributes = 'async data-launcher="#help"';
+  stage.shop.pages['/'] = { body: '<button id="help">Help</button>' };
+  await page.reload();
+  await untilButton(page);
+  await page.evaluate(() => window.handoff.open());
+  await untilLinked(page);
+  await apartBy(stage, page, () => page.click('#help'));
+}, { shop: 'localhost' });
+
+/** The browser's answer to a refused frame is there at once; a slow gateway is none. */
+const SLOW = 4_000;
+
+scene('a refused frame is known within seconds', async (stage, page) => {
+  const foreign = stage.shop.origin.replace('localhost', '127.0.0.1');
+  page.removeAllListeners('request');
+  await page.goto(foreign);
+  await untilButton(page);
+  const before = Date.now();
+  await refused(page);
+  assert.ok(Date.now() - before < SLOW, `it took ${Date.now() - before} ms`);
+}, { shop: 'localhost' });
+
+scene('a chat whose program, style and words come late is no refused one', async (stage, page) => {
+  stage.proxy.slow = { '/chat.js': SLOW, '/page.css': SLOW, '/words.en.js': SLOW };
+  await page.goto(stage.shop.origin);
+  await say(await openPanel(page), 'buttons');
+  assert.deepEqual(page.console.filter((line) => line.startsWith('handoff:')), []);
+  assert.equal(page.requests.filter((it) => it === 'GET /frame').length, 1);
+}, { shop: 'localhost', proxy: true });
 
 scene('where the gateway goes while the chat loads, its link still opens the panel, once the gateway is back', async (stage, page) => {
   stage.shop.pages['/'] = { body: `<a id="link" href="${stage.origin}/chat">Talk to us</a>` };

@@ -1,11 +1,16 @@
 // The widget in each of its languages: the page's language decides, and every sentence follows it.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 
 import { enter, press, say, scene, until, untilShown, untilStatus, untilTrue } from './support.mjs';
 import { BUTTON, openPanel, untilButton, untilPanel } from './widget.mjs';
 
 const LABELS = { en: 'Chat', ar: 'محادثة', de: 'Chat', es: 'Chat', fr: 'Chat', nl: 'Chat' };
+
+/** The names of the sentences that the page has from its start, in their order. */
+const SENTENCES = [...readFileSync(new URL('../../src/page/chat.html', import.meta.url), 'utf8')
+  .matchAll(/data-(?:words|label)="(\w+)"/g)].map(([, name]) => name);
 
 /** What is wider than the chat, as an overflow in pixels. */
 const overflow = (chat) => chat.evaluate(() =>
@@ -21,16 +26,13 @@ for (const [language, label] of Object.entries(LABELS)) {
     await untilButton(page);
     assert.equal(await page.$eval(BUTTON, (button) => button.firstChild.data), label);
     const chat = await openPanel(page);
-    const { lang, dir, texts, labels } = await chat.evaluate(() => ({
+    const { lang, dir, texts } = await chat.evaluate(() => ({
       lang: document.documentElement.lang,
       dir: getComputedStyle(document.querySelector('#composer')).direction,
-      texts: [...document.querySelectorAll('[data-words]')].map((it) => [it.dataset.words, it.textContent]),
-      labels: [...document.querySelectorAll('[data-label]')].map((it) => [it.dataset.label, it.getAttribute('aria-label')]),
+      texts: [...document.querySelectorAll('[data-words], [data-label]')].map((it) => it.ariaLabel ?? it.textContent),
     }));
     assert.deepEqual([lang, dir], [spoken, spoken === 'ar' ? 'rtl' : 'ltr']);
-    for (const [name, text] of [...texts, ...labels]) {
-      assert.equal(text, words[name], name);
-    }
+    assert.deepEqual(texts, SENTENCES.map((name) => words[name]));
     await untilTrue(chat, 'the hint', (hint) => document.querySelector('textarea').placeholder === hint, words.write);
     await say(chat, 'I want to talk to a human');
     await untilStatus(chat, words.waiting(1));

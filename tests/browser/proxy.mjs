@@ -8,6 +8,8 @@ export class Proxy extends EventEmitter {
   mode = 'pass';
   /** Files whose addresses begin like this are gone, as after an upgrade. */
   gone = null;
+  /** How long files whose addresses end like this are on their way, in milliseconds. */
+  slow = {};
   /** What browsers have from an earlier build, by path: `{type, text}`. The gateway is not asked for it. */
   kept = {};
   /** Headers that it adds to every answer. */
@@ -75,6 +77,15 @@ export class Proxy extends EventEmitter {
       answer.writeHead(502, { 'content-type': 'text/html' }).end('<h1>502 Bad Gateway</h1>');
       return;
     }
+    const [, delay] = Object.entries(this.slow).find(([end]) => browser.url.endsWith(end)) ?? [];
+    if (delay) {
+      setTimeout(() => this.#forward(browser, answer), delay);
+    } else {
+      this.#forward(browser, answer);
+    }
+  }
+
+  #forward(browser, answer) {
     const [host, port] = this.#to.split(':');
     const { method, url: path, headers } = browser;
     const onward = request({ host, port, method, path, headers }, (from) =>
