@@ -19,7 +19,7 @@
 //!
 //! Pure: inputs are methods, time is an argument. `outcome` returns what to do, and `due` what to
 //! send once that is committed. Each part keeps its own state: `roster` the conversations, `queue`
-//! the customers who wait, `room` the slots, `team` the agents and their seats, `groups` which
+//! the customers who wait, `capacity` the slots, `team` the agents and their seats, `groups` which
 //! agents may serve a waiting customer, `connections` the conversation of each connection.
 //! `ownership`, `transfer`, `assign` and `undo` decide which agent has a conversation. Within one
 //! conversation, `controls` keeps its state, `backlog` what the agent knows of it, and `delivery`
@@ -37,12 +37,12 @@ use crate::wire::{Address, Conn, ConversationId, DeskId, Entry, Message, Number,
 
 use alerts::Alerts;
 use block::Blocks;
+use capacity::Capacity;
 use connections::Connections;
 use groups::Groups;
 use links::ChangedLinks;
 use queue::Queue;
 use returning::CalledAlone;
-use room::Room;
 use roster::Roster;
 use team::Team;
 use transfer::VoidOffer;
@@ -53,7 +53,7 @@ mod announce;
 mod assign;
 mod backlog;
 mod block;
-mod care;
+pub mod capacity;
 mod commands;
 mod connections;
 mod controls;
@@ -63,14 +63,14 @@ pub mod hello;
 mod links;
 pub mod names;
 mod options;
-mod own;
+mod own_numbers;
 mod ownership;
 mod queue;
 mod restart;
 mod returning;
-pub mod room;
 mod roster;
 mod seat;
+mod tags_and_hold;
 pub mod team;
 #[cfg(test)]
 mod tests;
@@ -184,7 +184,7 @@ pub struct Desk {
     options: Options,
     conversations: Roster,
     queue: Queue,
-    room: Room,
+    capacity: Capacity,
     connections: Connections,
     changed_links: ChangedLinks,
     team: Team,
@@ -231,7 +231,7 @@ impl Desk {
             id,
             conversations: Roster::default(),
             queue: Queue::new(now),
-            room: Room::default(),
+            capacity: Capacity::default(),
             connections: Connections::default(),
             changed_links: ChangedLinks::default(),
             groups: Groups::of(&team, options.has_terminal),

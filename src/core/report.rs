@@ -15,7 +15,6 @@ use super::department::Need;
 use super::record::Ending;
 use crate::wire::{ConversationId, Custom, EndReason, Millis, Number, Page, State};
 
-pub use brief::in_brief;
 pub use desk_link::{DeskTrouble, LEAVING, LinkFault, why_refused};
 pub use found::{Found, verified};
 pub use goodbye::Goodbye;
@@ -23,10 +22,10 @@ pub use listed::{Colleague, EXCERPT_LETTERS, Fitting, Listed, excerpt, listed};
 pub use news::{CustomerNews, DeskNews, Logged, Lost, News, held_by_customer};
 pub use overview::{Alert, Customers, Focus, LeftBehind, Prompt};
 pub use refusal::{AgentRefusal, Choice, CustomerRefusal};
+pub use side_list::in_brief;
 pub use spoken::{Addressee, Spoken};
 pub use told::Told;
 
-mod brief;
 mod desk_link;
 mod found;
 mod goodbye;
@@ -34,6 +33,7 @@ mod listed;
 mod news;
 mod overview;
 mod refusal;
+mod side_list;
 mod spoken;
 mod told;
 

@@ -34,7 +34,6 @@ use words::Reader;
 pub use words::Tone;
 
 mod attention;
-mod beside;
 mod board;
 mod editor;
 mod field;
@@ -46,6 +45,7 @@ mod page_words;
 mod render;
 mod screen;
 mod shop_words;
+mod side_list;
 mod suspend;
 mod words;
 

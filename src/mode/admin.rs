@@ -40,12 +40,12 @@ use terminals::Terminals;
 use world::{Edges, Seats};
 
 mod attached;
-mod beside;
 mod finder;
 mod leaving;
 mod lines;
 mod replies;
 mod seat;
+mod side_list;
 mod sign_in;
 mod terminals;
 mod views;
@@ -279,7 +279,7 @@ impl Admin {
         let prompt = prompts.min().map(|time| now.clock + time);
         let later = self.edges.terminals.deadline();
         let paces = self.edges.seats.iter().filter_map(|at| at.input.pace.deadline(now)).min();
-        let lists = self.edges.seats.iter().filter_map(|at| at.beside.due()).min();
+        let lists = self.edges.seats.iter().filter_map(|at| at.side_list.due()).min();
         let agents = self.agents.as_ref().map(|(_, look)| *look);
         let desk = [Some(self.desk.deadline()), self.desk.next_call(), prompt, later];
         [self.leaving.map(|(by, _)| by), paces, lists, agents]
@@ -305,7 +305,7 @@ impl Admin {
             Event::Typed(Typed::End) => self.edges.seats[at].input.pace.ended(None, now),
             Event::Screen(term::Event::Interrupt { again }) => self.ctrl_c(again, now),
             Event::Screen(term::Event::ListRows(rows)) => {
-                self.edges.seats[at].beside.set_rows(rows);
+                self.edges.seats[at].side_list.set_rows(rows);
             }
             Event::Screen(term::Event::Gone(error)) if self.no_terminal => {
                 log::error!("stdout takes no more ({error}); the desk goes on without it");

@@ -38,7 +38,7 @@ use crate::wire::{self, Author};
 use browsers::Browsers;
 use origins::Origins;
 use pages::Pages;
-use unspoken::{Forgotten, Unspoken};
+use silent_customers::{Forgotten, Unspoken};
 use world::Edges;
 
 mod browsers;
@@ -47,8 +47,8 @@ mod origins;
 mod pages;
 mod posts;
 mod routes;
+mod silent_customers;
 mod streams;
-mod unspoken;
 mod world;
 
 /// How many connections a customer needs: a stream, and a short request or a connection to the

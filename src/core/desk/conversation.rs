@@ -17,11 +17,11 @@ use crate::wire::{
 };
 
 use super::backlog::Backlog;
+use super::capacity::Slot;
 use super::controls::{Controls, Phase};
 use super::links::LinkNotices;
 use super::names;
-use super::own::OwnNumbers;
-use super::room::Slot;
+use super::own_numbers::OwnNumbers;
 use super::team::AgentId;
 use super::transfer::Offer;
 use super::undo::Planned;

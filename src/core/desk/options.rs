@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::core::agent::Agents;
 use crate::wire::Token;
 
-use super::room;
+use super::capacity;
 
 /// While a customer needs an agent, the desk calls again after this time.
 pub const NOTIFY_EVERY: Duration = Duration::from_secs(60);
@@ -80,8 +80,8 @@ impl Default for Options {
             name: None,
             greeting: None,
             auto_accept: false,
-            customers: room::CUSTOMERS,
-            customers_per_address: room::CUSTOMERS_PER_ADDRESS,
+            customers: capacity::CUSTOMERS,
+            customers_per_address: capacity::CUSTOMERS_PER_ADDRESS,
             trusted_gateways: Vec::new(),
             notify_every: NOTIFY_EVERY,
             agents: Agents::default(),

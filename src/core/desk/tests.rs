@@ -17,14 +17,14 @@ use crate::wire::{
 mod agents;
 mod answers;
 mod block;
-mod care;
+mod capacity;
 mod departments;
 mod memory;
 mod presence;
 mod queue;
 mod returning;
-mod room;
 mod table;
+mod tags_and_hold;
 mod team;
 mod typing;
 mod undo;

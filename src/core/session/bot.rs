@@ -21,11 +21,11 @@ use crate::core::reply::{self, Handoff, Reply};
 use crate::core::report::{CustomerNews, CustomerRefusal, Returned};
 use crate::wire::{Author, Body, Button, Entry, Number, Said};
 
-pub use returns::said_without_bot;
+pub use handback::said_without_bot;
 
-use returns::latest_return;
+use handback::latest_return;
 
-mod returns;
+mod handback;
 
 /// A bot that has not answered for this long is slow: the customer reads that they can ask for a
 /// person.

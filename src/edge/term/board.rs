@@ -10,12 +10,12 @@ use rustix::stdio::stdout;
 use rustix::termios::tcgetwinsize;
 
 use super::Typed;
-use super::beside::{self, Beside};
 use super::editor::{EDITOR_MAX, Editor};
 use super::field::{Drawn, Field, field, fitted_prompt};
 use super::keys::Key;
 use super::layout::Shown;
 use super::render::{Look, Row};
+use super::side_list::{self, SideList};
 use crate::core::report::{EXCERPT_LETTERS, excerpt};
 use crate::wire::{ConversationId, IdMap};
 
@@ -47,7 +47,7 @@ pub(super) struct Board {
     clears: bool,
     /// Whether a wide window shows the list of conversations.
     shows_list: bool,
-    beside: Beside,
+    side_list: SideList,
 }
 
 impl Board {
@@ -67,7 +67,7 @@ impl Board {
             last_frame: None,
             clears: false,
             shows_list,
-            beside: Beside::default(),
+            side_list: SideList::default(),
         };
         board.measure();
         board
@@ -75,7 +75,7 @@ impl Board {
 
     /// How many columns the rows of the conversation have.
     pub(super) fn columns(&self) -> usize {
-        if self.has_list() { beside::text_columns() } else { self.columns }
+        if self.has_list() { side_list::text_columns() } else { self.columns }
     }
 
     /// How many lines of the list the window shows; 0 if it shows no list.
@@ -85,11 +85,11 @@ impl Board {
     }
 
     fn has_list(&self) -> bool {
-        self.shows_list && beside::has_room(self.columns, self.rows)
+        self.shows_list && side_list::has_room(self.columns, self.rows)
     }
 
     pub(super) fn list(&mut self, lines: &[String]) {
-        self.beside.set_lines(lines);
+        self.side_list.set_lines(lines);
     }
 
     pub(super) fn prompt(&mut self, prompt: &str, short: &str) {
@@ -139,7 +139,7 @@ impl Board {
     pub(super) fn resume(&mut self) {
         self.measure();
         self.last_frame = None;
-        self.beside.forget();
+        self.side_list.forget();
     }
 
     /// Handles a key. Returns the rows to put above the line.
@@ -293,7 +293,7 @@ impl Board {
     fn fit(&mut self) {
         if let Some(drawn) = &self.last_frame {
             let most = self.rows.saturating_sub(drawn.rows_above(self.columns) + 1);
-            self.beside.remember(&[], (self.columns, most));
+            self.side_list.remember(&[], (self.columns, most));
         }
     }
 
@@ -301,12 +301,12 @@ impl Board {
     pub(super) fn frame(&mut self, above: &[Row], look: &Look) -> Vec<u8> {
         let mut out = String::from("\x1b[?7l");
         if self.has_list() {
-            self.draw_beside(&mut out, look, above);
+            self.draw_side_list(&mut out, look, above);
         } else {
             out = self.erase() + &out;
             if std::mem::take(&mut self.clears) {
                 out.push_str("\x1b[2J\x1b[H");
-                self.beside.forget();
+                self.side_list.forget();
             }
             for row in above {
                 out.push_str(row.as_str());
@@ -321,8 +321,8 @@ impl Board {
     /// The bytes that remove the line, and leave the cursor where the line began. If the list is
     /// shown, they remove the list too, and the rows of the conversation stay.
     pub(super) fn erase(&mut self) -> String {
-        if self.beside.is_drawn() {
-            return self.beside.erase(self.columns);
+        if self.side_list.is_drawn() {
+            return self.side_list.erase(self.columns);
         }
         let up = self.last_frame.take().map_or(0, |drawn| drawn.rows_above(self.columns));
         if up > 0 { format!("\x1b[{up}A\r\x1b[J") } else { "\r\x1b[J".into() }
@@ -343,28 +343,28 @@ impl Board {
         out.push_str(&format!("\r{}", field.before.as_str()));
         if self.shows_list {
             let most = self.rows.saturating_sub(field.rows.len());
-            self.beside.remember(above, (self.columns, most));
+            self.side_list.remember(above, (self.columns, most));
         }
         let Field { widths, row, column, .. } = field;
         self.last_frame = Some(Drawn { widths, row, column });
     }
 
     /// Draws the whole window, with the list at the left.
-    fn draw_beside(&mut self, out: &mut String, look: &Look, above: &[Row]) {
+    fn draw_side_list(&mut self, out: &mut String, look: &Look, above: &[Row]) {
         let clears = std::mem::take(&mut self.clears);
         if let Some(drawn) = self.last_frame.take() {
             // The window has become wide: the rows that are on the screen are drawn again, too.
-            let up = drawn.rows_above(self.columns) + self.beside.remembered();
+            let up = drawn.rows_above(self.columns) + self.side_list.remembered();
             out.push_str(&if up > 0 { format!("\x1b[{up}A\r") } else { "\r".to_owned() });
         } else if clears {
             // Each row is cleared when it is drawn. Some terminals put the window into the
             // scrollback when all of it is cleared at once.
             out.push_str("\x1b[H");
-            self.beside.restart();
+            self.side_list.restart();
         }
-        let columns = beside::field_columns(self.columns);
+        let columns = side_list::field_columns(self.columns);
         let field = self.field((columns, self.rows / 2), look);
-        out.push_str(&self.beside.frame(above, &field, (self.columns, self.rows), look));
+        out.push_str(&self.side_list.frame(above, &field, (self.columns, self.rows), look));
     }
 
     /// Draws the prompt and the line in at most this many columns and rows.

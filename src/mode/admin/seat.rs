@@ -21,7 +21,7 @@ use crate::turn::Written;
 use crate::turn::seat::Seat;
 use crate::wire::{Author, ConversationId, Entry, IdMap, IdSet, Number, State};
 
-use super::beside::Beside;
+use super::side_list::SideList;
 
 /// The most conversations for which a seat remembers how far it has shown them. If there are more,
 /// those that left the desk's memory are shown from their start when they are back.
@@ -31,7 +31,7 @@ const DRAWN_MAX: usize = 10_000;
 pub(super) struct AgentSeat {
     pub(super) id: SeatId,
     pub(super) input: Input,
-    pub(super) beside: Beside,
+    pub(super) side_list: SideList,
     seat: Seat,
     json: bool,
     /// Nobody reads here (`--no-terminal`): printed lines are never reported as seen.
@@ -71,7 +71,7 @@ impl AgentSeat {
         let pace = Pace::new(seat.is_person());
         AgentSeat {
             id,
-            beside: Beside::default(),
+            side_list: SideList::default(),
             input: Input { pace, accepting: None, open: Vec::new() },
             seat,
             json,
@@ -136,7 +136,7 @@ impl AgentSeat {
     /// Shows the list of conversations beside this one, if the window shows it and it is time.
     pub(super) fn show_list(&mut self, desk: &Desk, now: Now) {
         let make = |rows| desk.first_of_list(self.id, now, rows);
-        if let Some(lines) = self.beside.refreshed(now.clock, make) {
+        if let Some(lines) = self.side_list.refreshed(now.clock, make) {
             self.seat.screen().list(lines);
         }
     }

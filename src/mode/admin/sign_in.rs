@@ -208,7 +208,7 @@ impl Admin {
             }
             SeatMessage::End {} => self.edges.seats[at].input.pace.ended(None, now),
             SeatMessage::Typing { draft } => self.typing(at, draft.as_deref(), now),
-            SeatMessage::ListRows { rows } => self.edges.seats[at].beside.set_rows(rows),
+            SeatMessage::ListRows { rows } => self.edges.seats[at].side_list.set_rows(rows),
             SeatMessage::Enter {} => self.desk.confirm(at, now),
             SeatMessage::Complete { line } => self.complete(at, &line),
             SeatMessage::Shown { number } => {

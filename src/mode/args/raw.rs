@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use argh::FromArgs;
 
 use crate::bot::Askers;
-use crate::core::desk::room::{CUSTOMERS, CUSTOMERS_PER_ADDRESS};
+use crate::core::desk::capacity::{CUSTOMERS, CUSTOMERS_PER_ADDRESS};
 use crate::core::desk::{AGENT_GRACE, Assign, NOTIFY_EVERY};
 use crate::core::gateway::{self, Addresses};
 use crate::edge::tls::{Fingerprint, Plaintext};

@@ -14,7 +14,7 @@ use crate::wire::{ConversationId, Number, Page, State};
 
 use super::Web;
 use super::browsers::Answer;
-use super::unspoken::Newcomer;
+use super::silent_customers::Newcomer;
 
 /// What a request says about its sender.
 #[derive(Clone, Copy)]

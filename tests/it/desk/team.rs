@@ -448,7 +448,7 @@ fn an_agent_reads_when_a_returning_customer_left_and_the_last_note() {
     cleo.until_state("active");
     desk.last_row("#1 Cleo> ");
     desk.press("/close wants a refund\r\r");
-    cleo.until_state("closed");
+    desk.sees("#1 Cleo: closed");
     drop(cleo);
     desk.press("/note #1 the refund is paid\r");
     desk.sees("noted in #1, which has ended");

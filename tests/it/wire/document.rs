@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use handoff::core::backoff::Backoff;
 use handoff::core::delivery::{WINDOW_BYTES, WINDOW_ENTRIES};
-use handoff::core::desk::{self, room};
+use handoff::core::desk::{self, capacity};
 use handoff::core::session::WELCOME_WITHIN;
 use handoff::net;
 use handoff::turn::peers::{FRAME_WITHIN, Peers, rate};
@@ -186,15 +186,15 @@ fn the_limits_in_the_document_are_those_in_the_code() {
         ("connections", net::CONNECTIONS as u64),
         ("strangers", net::STRANGERS as u64),
         ("strangers of an address", net::STRANGERS_PER_ADDRESS as u64),
-        ("customers", room::CUSTOMERS as u64),
-        ("customers of an address", room::CUSTOMERS_PER_ADDRESS as u64),
+        ("customers", capacity::CUSTOMERS as u64),
+        ("customers of an address", capacity::CUSTOMERS_PER_ADDRESS as u64),
         ("frames a second", rate::RATE.into()),
         ("frames at once", u64::from(rate::RATE) * rate::BURST.as_secs()),
         ("free entries", rate::BACKLOG_ENTRIES as u64),
         ("bytes for entries to be free", rate::BACKLOG_BYTES as u64),
         ("bytes a second of all bulk senders", rate::BULK as u64),
-        ("busy, at least", u64::from(room::RETRY_FIRST) * 1_000),
-        ("busy, at most", u64::from(room::RETRY_FIRST + room::RETRY_SPREAD - 1) * 1_000),
+        ("busy, at least", u64::from(capacity::RETRY_FIRST) * 1_000),
+        ("busy, at most", u64::from(capacity::RETRY_FIRST + capacity::RETRY_SPREAD - 1) * 1_000),
     ];
     let table =
         DOCUMENT.split_once("| limit | value |\n| --- | --- |\n").expect("the table of limits").1;

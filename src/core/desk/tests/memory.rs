@@ -120,5 +120,7 @@ fn a_stranger_who_says_nothing_leaves_nothing() {
     let mut desk = desk();
     dials(&mut desk, 1, 1, 1, now());
     desk.disconnected(Conn(1), "gone");
-    assert!(desk.conversations.is_empty() && desk.connections.is_empty() && desk.room.is_empty());
+    assert!(
+        desk.conversations.is_empty() && desk.connections.is_empty() && desk.capacity.is_empty()
+    );
 }

@@ -171,9 +171,9 @@ fn a_conversation_whose_customer_left_the_page_stays_in_memory_and_keeps_its_slo
     says(&mut desk, 1, 2, Body::Withdrawn {});
     desk.disconnected(Conn(1), "gone");
     settle(&mut desk, &mut journal);
-    assert!(!desk.knows(id(1)) && desk.room.is_empty());
+    assert!(!desk.knows(id(1)) && desk.capacity.is_empty());
     desk.recall(&story(&journal, 1), now());
     greets(&mut desk, Hello { is_here: Some(false), newest: 2, ..hello(1) }, 2, 1, now());
     settle(&mut desk, &mut journal);
-    assert!(desk.knows(id(1)) && !desk.room.is_empty());
+    assert!(desk.knows(id(1)) && !desk.capacity.is_empty());
 }

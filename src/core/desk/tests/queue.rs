@@ -118,7 +118,7 @@ fn a_customer_who_withdrew_within_a_broken_backlog_keeps_slot_and_position() {
     assert_eq!((busy(&mut desk, 2).is_some(), desk.waiting().len()), (true, 1));
     desk.tick(after(LIFETIME));
     desk.rest();
-    assert!(desk.room.is_empty() && desk.queue.is_empty() && desk.conversations.is_empty());
+    assert!(desk.capacity.is_empty() && desk.queue.is_empty() && desk.conversations.is_empty());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::edge::term::words::Reader;
 use crossbeam_channel::{Receiver, unbounded};
 use std::num::NonZero;
 
-mod beside;
+mod side_list;
 
 /// A board on an emulated terminal.
 struct Desk {

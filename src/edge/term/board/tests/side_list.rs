@@ -149,7 +149,7 @@ proptest! {
         for step in &steps {
             // A window that is made smaller has pushed the list into the scrollback.
             has_copies |= matches!(step, Step::Resize(_, rows) if *rows < desk.board.rows)
-                && desk.board.beside.is_drawn();
+                && desk.board.side_list.is_drawn();
             desk.take(step, &mut arrived);
             let is_copy = |row: &String| has_copies && row.contains('│');
             let mut past = desk.scrollback();

@@ -12,7 +12,7 @@ const ROWS_MAX: u16 = 200;
 
 /// The list at one seat.
 #[derive(Default)]
-pub(super) struct Beside {
+pub(super) struct SideList {
     rows: u16,
     /// When the latest list was made, and when the next one is due.
     made: Option<Instant>,
@@ -20,10 +20,10 @@ pub(super) struct Beside {
     lines: Vec<String>,
 }
 
-impl Beside {
+impl SideList {
     /// Sets how many lines the window shows.
     pub(super) fn set_rows(&mut self, rows: u16) {
-        *self = Beside { rows: rows.min(ROWS_MAX), ..Beside::default() };
+        *self = SideList { rows: rows.min(ROWS_MAX), ..SideList::default() };
     }
 
     /// When the next list is due, if the window shows one.
@@ -59,17 +59,17 @@ mod tests {
 
     #[test]
     fn a_burst_makes_one_list_and_an_unchanged_list_is_not_sent() {
-        let mut beside = Beside::default();
+        let mut side_list = SideList::default();
         let (begun, mut made) = (Instant::now(), 0);
         let after = |millis| begun + Duration::from_millis(millis);
-        assert_eq!(beside.refreshed(begun, |_| unreachable!("nobody looks")), None);
-        beside.set_rows(9);
+        assert_eq!(side_list.refreshed(begun, |_| unreachable!("nobody looks")), None);
+        side_list.set_rows(9);
         let mut refresh = |millis, text: &str| {
-            let lines = beside.refreshed(after(millis), |rows| {
+            let lines = side_list.refreshed(after(millis), |rows| {
                 made += 1;
                 vec![format!("{rows} {text}")]
             });
-            (lines.map(|lines| lines.concat()), beside.due())
+            (lines.map(|lines| lines.concat()), side_list.due())
         };
         assert_eq!(refresh(0, "a"), (Some("9 a".to_owned()), Some(after(10_000))));
         for millis in 1..500 {

@@ -23,7 +23,7 @@ pub const RETRY_SPREAD: u32 = 25;
 
 /// The slots that are taken.
 #[derive(Default)]
-pub(super) struct Room {
+pub(super) struct Capacity {
     slots_taken: usize,
     slots_taken_from: HashMap<Address, usize>,
     /// How often the desk asked a customer to come back later.
@@ -33,7 +33,7 @@ pub(super) struct Room {
 /// A conversation's slot: the address that the customer came from, if it is known.
 pub(super) type Slot = Option<Address>;
 
-impl Room {
+impl Capacity {
     /// Whether there is one more slot for this address.
     fn is_free(&self, slot: Slot, options: &Options) -> bool {
         let from_there = slot.and_then(|address| self.slots_taken_from.get(&address).copied());
@@ -80,10 +80,10 @@ impl Desk {
     pub(super) fn find_slot(&mut self, conn: Conn, id: ConversationId, slot: Slot) -> bool {
         let has_slot =
             self.conversations.get(id).is_some_and(|conversation| conversation.slot.is_some());
-        if has_slot || self.room.is_free(slot, &self.options) {
+        if has_slot || self.capacity.is_free(slot, &self.options) {
             return true;
         }
-        let retry = self.room.next_retry();
+        let retry = self.capacity.next_retry();
         log::info!("{conn}: no slot is free; the customer is asked to come back in {retry} s");
         self.act(Act::Send(conn, Message::Busy { retry }));
         self.act(Act::Close(conn));
@@ -94,9 +94,9 @@ impl Desk {
     pub(super) fn take_slot(&mut self, id: ConversationId, slot: Slot) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         if let Some(former) = conversation.slot.replace(slot) {
-            self.room.give_back(former);
+            self.capacity.give_back(former);
         }
-        self.room.take(slot);
+        self.capacity.take(slot);
     }
 
     /// Called when the customer is not connected. They keep their slot only while they wait or
@@ -107,11 +107,11 @@ impl Desk {
         match conversation.slot {
             None if is_live => {
                 conversation.slot = Some(None);
-                self.room.take(None);
+                self.capacity.take(None);
             }
             Some(slot) if !is_live => {
                 conversation.slot = None;
-                self.room.give_back(slot);
+                self.capacity.give_back(slot);
             }
             _ => {}
         }

@@ -30,7 +30,7 @@ const GAP: usize = 3;
 
 /// The column, and the rows of the conversation beside it.
 #[derive(Default)]
-pub(super) struct Beside {
+pub(super) struct SideList {
     lines: Vec<Shown>,
     held: VecDeque<Row>,
     /// How the window was drawn last; `None` if the list is not on the screen.
@@ -62,7 +62,7 @@ pub(super) fn field_columns(columns: usize) -> usize {
     columns - list_columns(columns) - GAP
 }
 
-impl Beside {
+impl SideList {
     pub(super) fn set_lines(&mut self, lines: &[String]) {
         self.lines = lines.iter().map(|line| Shown::line(line)).collect();
     }
@@ -200,11 +200,11 @@ mod tests {
         let look = Look::new(Reader::Agent, true);
         let row = look.paint_prompt(&Shown::line(&"日本".repeat(15)));
         assert_eq!(row.columns(), 60);
-        let mut beside = Beside::default();
-        beside.remember(&vec![row; 9], (100, 20));
+        let mut side_list = SideList::default();
+        side_list.remember(&vec![row; 9], (100, 20));
         let remembered = [(60, 8), (59, 16), (30, 15), (20, 4), (20, 2)].map(|size| {
-            beside.remember(&[], size);
-            beside.remembered()
+            side_list.remember(&[], size);
+            side_list.remembered()
         });
         assert_eq!(remembered, [8, 8, 7, 1, 0]);
     }

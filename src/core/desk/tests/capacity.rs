@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{after, busy, dials, joins, now, says, small};
-use crate::core::desk::room::{RETRY_FIRST, RETRY_SPREAD};
+use crate::core::desk::capacity::{RETRY_FIRST, RETRY_SPREAD};
 use crate::core::idle::LIFETIME;
 use crate::core::outcome::Side;
 use crate::wire::{Address, Body, Conn, EndReason, Request};
@@ -41,7 +41,7 @@ fn a_slot_is_free_again_however_a_conversation_ends() {
             desk.disconnected(Conn(1), "cut");
             desk.tick(after(LIFETIME));
         }
-        assert!(desk.room.is_empty());
+        assert!(desk.capacity.is_empty());
         joins(&mut desk, 2);
         assert_eq!(desk.waiting(), ["#2 Customer 0202"]);
     }
@@ -60,7 +60,7 @@ fn the_slots_of_one_address_are_counted_wherever_its_customers_go() {
     dials(&mut desk, 3, 5, 77, now());
     assert!(busy(&mut desk, 5).is_none());
     (1..=5).for_each(|conn| desk.disconnected(Conn(conn), "gone"));
-    assert!(desk.room.is_empty());
+    assert!(desk.capacity.is_empty());
 }
 
 #[test]
