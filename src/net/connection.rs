@@ -327,6 +327,7 @@ impl Connection {
         };
         if self.is_sign_of_life(&bytes) {
             self.last_keepalive = Some(self.last_heard);
+            self.return_sign_of_life();
             return Input::Nothing;
         }
         if !bytes.is_empty() {
@@ -357,6 +358,16 @@ impl Connection {
         let is_usual =
             self.last_keepalive.is_none_or(|last| self.last_heard >= last + keepalive.after / 2);
         self.is_admitted && self.phase == Phase::Open && bytes == keepalive.bytes && is_usual
+    }
+
+    /// Sends a sign of life if this side would have to soon. It takes the acknowledgement of the
+    /// peer's sign along, so that an idle connection costs both sides fewer packets.
+    fn return_sign_of_life(&self) {
+        let keepalive = &self.dialect().keepalive;
+        let mut writer = self.writer.lock();
+        if writer.is_quiet(self.last_heard, keepalive.after / 2) {
+            writer.queue(keepalive.bytes.clone(), self.last_heard);
+        }
     }
 
     fn ended(&mut self) -> Input {

@@ -13,7 +13,8 @@ pub struct Keepalive {
     /// pass these on to the loop if they come alone, from an admitted peer, and at most twice as
     /// often as needed.
     pub bytes: Vec<u8>,
-    /// The bytes are sent when this side has sent nothing for this long.
+    /// The bytes are sent when this side has sent nothing for this long, or nothing for half of it
+    /// when the peer's arrive.
     pub after: Duration,
     /// A connection from which no byte comes for this long is closed:
     /// [`Closed::Silent`](super::Closed::Silent).

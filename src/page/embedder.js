@@ -82,6 +82,9 @@ class Embedder {
       return;
     }
     if (data.handoff === 'hello') {
+      if (this.#origin) {
+        return;
+      }
       this.#origin = origin;
       this.tell('here');
     }

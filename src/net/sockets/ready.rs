@@ -88,7 +88,7 @@ impl Sockets {
         let is_heard = connection.is_heard_at(now);
         let (dialect, apart) = (connection.dialect().name, connection.dialect().strangers);
         if connection.is_waiting() {
-            // TLS has an answer to send, such as a part of the handshake.
+            // A sign of life, or what TLS has to answer, such as a part of the handshake.
             self.unwritten.push(conn);
         }
         if is_heard {

@@ -41,6 +41,24 @@ fn signs_of_life_keep_an_idle_connection_open_and_wake_no_loop() {
 }
 
 #[test]
+fn a_sign_of_life_is_returned_by_a_side_that_would_have_to_send_one_soon() {
+    let mut setup = patient();
+    let after = Duration::from_secs(2);
+    setup.dialect.keepalive.after = after;
+    let (desk, conn, mut peer) = raw_peer(setup);
+    desk.net.admit(conn);
+    let begun = Instant::now();
+    desk.send(conn, "begins");
+    peer.read_exact(&mut [0; 6]).unwrap();
+    desk.silent_for(after / 2);
+    peer.write_all(PING).unwrap();
+    let mut returned = [0; PING.len()];
+    peer.read_exact(&mut returned).unwrap();
+    assert_eq!(returned, PING);
+    assert!(begun.elapsed() < after, "it came at its own time: {:?}", begun.elapsed());
+}
+
+#[test]
 fn signs_of_life_reach_the_loop_if_they_come_too_often_or_with_other_bytes() {
     let mut setup = patient();
     setup.dialect.keepalive.after = Duration::from_secs(60);
