@@ -12,7 +12,7 @@ pub enum Takes {
     /// A customer's name or number.
     Customer,
     /// An agent's name, `queue`, or a department.
-    Agent,
+    TransferTarget,
     /// The name of a canned reply.
     Reply,
 }
@@ -56,7 +56,7 @@ pub const ADMIN: [(&str, Takes); 29] = [
     ("switch", Takes::Customer),
     ("tag", Takes::Nothing),
     ("take", Takes::Customer),
-    ("transfer", Takes::Agent),
+    ("transfer", Takes::TransferTarget),
     ("unblock", Takes::Nothing),
     ("undo", Takes::Nothing),
     ("untag", Takes::Nothing),
@@ -145,7 +145,7 @@ mod tests {
     fn desk(line: &str) -> Completion {
         complete(line, &ADMIN, |takes| match takes {
             Takes::Customer => vec!["Zoë".to_owned(), "Mary Ann".to_owned()],
-            Takes::Agent => vec!["robin".to_owned(), "queue".to_owned()],
+            Takes::TransferTarget => vec!["robin".to_owned(), "queue".to_owned()],
             _ => Vec::new(),
         })
     }

@@ -212,8 +212,7 @@ pub struct Desk {
     typed_in: Vec<ConversationId>,
     /// Conversations with entries or acks that may be due.
     send_list: Vec<ConversationId>,
-    /// Conversations of which the desk tells, behind everything else of this outcome, how many
-    /// lines have no answer.
+    /// Conversations whose number of unanswered lines the desk tells at the end of this outcome.
     count_list: Vec<ConversationId>,
     /// Conversations that may leave memory at the end of this turn.
     leave_candidates: Vec<ConversationId>,
@@ -343,7 +342,7 @@ impl Desk {
         let secret = conversation.secret;
         let name = conversation.name.as_deref().map(str::to_owned);
         let has_lost = conversation.own.highest_lost() > 0;
-        let former = conversation.former.as_ref().map(|former| former.ordinal);
+        let former = conversation.former.as_ref().map(|former| former.latest);
         let contact = conversation.page.as_deref().map(Contact::of).unwrap_or_default();
         self.journal(id, Record::Begun { secret, name });
         if contact != Contact::default() {

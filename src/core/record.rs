@@ -232,8 +232,7 @@ pub struct Blocked {
 pub enum BlockedBy {
     /// The conversation, and those that follow it.
     Conversation {
-        /// Its number. The conversations in which the desk turned the customer away do not count:
-        /// those that come later follow this one, too.
+        /// The number of the latest of these that the desk has seen.
         latest: u32,
     },
     /// The customer's id at the shop, as a trusted gateway has checked it.

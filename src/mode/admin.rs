@@ -54,6 +54,10 @@ mod world;
 /// How often the desk looks whether its file of agents has changed.
 const AGENTS_LOOK: Duration = Duration::from_millis(500);
 
+/// The most conversations, in which a customer was turned away, that the desk passes over to find
+/// the customer's last one before them.
+const PASSED_MAX: usize = 64;
+
 struct Admin {
     desk: Desk,
     edges: Edges,
@@ -402,19 +406,18 @@ fn note_former(
     id: ConversationId,
     former: &Former,
 ) -> Result<(), Stop> {
-    let proved = journal.story(former.conversation)?;
-    let mut proved = proved.filter(|story| is_secret_of(&former.secret, story));
-    // Agents know nothing of a conversation in which the customer was turned away: the one before
-    // it counts.
-    while let Some(story) = &proved
-        && story.is_unheard()
+    if let Some(mut story) = journal.story(former.conversation)?
+        && is_secret_of(&former.secret, &story)
     {
-        // Each step goes to a lower number, so that no customer can make a circle.
-        let former = story.former.filter(|former| *former < story.ordinal);
-        let before = former.map(|former| journal.conversation(former)).transpose()?;
-        proved = before.flatten().map(|id| journal.story(id)).transpose()?.flatten();
-    }
-    if let Some(story) = proved {
+        let latest = story.ordinal;
+        // Agents read of the last conversation in which the customer was not turned away.
+        for _ in 0..PASSED_MAX {
+            let before = story.former.filter(|_| story.was_turned_away());
+            let before = before.map(|before| journal.conversation(before)).transpose()?;
+            let before = before.flatten().map(|id| journal.story(id)).transpose()?;
+            let Some(before) = before.flatten() else { break };
+            story = before;
+        }
         let lines = journal.lines(story.id, Offset::START)?;
         let note = lines.iter().rev().find_map(|line| match &line.what {
             What::Note(note) => Some(note.clone()),
@@ -422,7 +425,10 @@ fn note_former(
         });
         let agent = (story.typed > 0).then_some(story.owner);
         let left_at = lines.iter().rev().find_map(Line::entry).map_or(0, |entry| entry.at);
-        desk.has_returned(id, desk::Former { ordinal: story.ordinal, left_at, note, agent });
+        desk.has_returned(
+            id,
+            desk::Former { ordinal: story.ordinal, latest, left_at, note, agent },
+        );
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ use crate::wire::{self, Author};
 use browsers::Browsers;
 use origins::Origins;
 use pages::Pages;
-use silent_customers::{Forgotten, Unspoken};
+use silent_customers::{Forgotten, SilentCustomers};
 use world::Edges;
 
 mod browsers;
@@ -65,7 +65,7 @@ struct Web {
     site: Site,
     pages: Pages,
     sessions: Sessions,
-    unspoken: Unspoken,
+    silent_customers: SilentCustomers,
     edges: Edges,
     addresses: Addresses,
     address_keys: AddressKeys,
@@ -150,7 +150,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
     let connections_per_address = args.per_address as usize * CONNECTIONS_PER_NEWCOMER;
     let mut web = Web {
         sessions: Sessions::new(around::seed()?, clock::now()),
-        unspoken: Unspoken::default(),
+        silent_customers: SilentCustomers::default(),
         edges: Edges {
             keeper,
             peers: Peers::new(sockets, None),
@@ -200,7 +200,7 @@ impl Web {
             self.sessions.insert(session);
             self.sessions.unwatch(story.id);
             if !journal.has_posted(customer)? {
-                self.unspoken.insert_greeted(story.id, customer, clock::now());
+                self.silent_customers.insert_greeted(story.id, customer, clock::now());
             }
         }
         Ok(())
@@ -224,7 +224,7 @@ impl Web {
 
     fn deadline(&self) -> Option<Instant> {
         let gateway = self.edges.gateway.deadline();
-        let deadlines = [self.sessions.deadline(), gateway, self.unspoken.deadline()];
+        let deadlines = [self.sessions.deadline(), gateway, self.silent_customers.deadline()];
         deadlines.into_iter().flatten().min()
     }
 
@@ -285,7 +285,7 @@ impl Web {
         for id in self.sessions.left() {
             // Sessions of customers who have said nothing stay marked, so that a restart finds and
             // forgets them.
-            if !self.unspoken.contains(*id) {
+            if !self.silent_customers.contains(*id) {
                 self.edges.records.push((*id, Record::Resting));
             }
             if let Some(customer) = self.edges.gateway.customer(*id) {
@@ -308,7 +308,7 @@ impl Web {
             if let Some(session) = self.sessions.input(conversation) {
                 session.set_here(is_here, now);
             } else if !is_here
-                && self.unspoken.session(conversation).is_none()
+                && self.silent_customers.session(conversation).is_none()
                 && let Some(customer) = self.edges.gateway.customer(conversation)
             {
                 // The customer's session is at rest, and no page is open.
@@ -320,7 +320,8 @@ impl Web {
     /// Forgets customers who have said nothing for too long.
     fn forget_silent(&mut self, now: Now) -> Result<(), Stop> {
         let gateway = &self.edges.gateway;
-        let forgotten = self.unspoken.take_forgotten(now, |customer| gateway.is_watched(customer));
+        let forgotten =
+            self.silent_customers.take_forgotten(now, |customer| gateway.is_watched(customer));
         let mut records = Vec::new();
         for Forgotten { customer, conversation, is_journaled } in forgotten {
             self.edges.gateway.forget(customer);

@@ -13,8 +13,8 @@ pub struct Keepalive {
     /// pass these on to the loop if they come alone, from an admitted peer, and at most twice as
     /// often as needed.
     pub bytes: Vec<u8>,
-    /// The bytes are sent when this side has sent nothing for this long, or nothing for half of it
-    /// when the peer's arrive.
+    /// This side sends the bytes when it has sent nothing for this long. When the peer's bytes
+    /// arrive, half of this time is enough.
     pub after: Duration,
     /// A connection from which no byte comes for this long is closed:
     /// [`Closed::Silent`](super::Closed::Silent).

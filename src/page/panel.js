@@ -5,7 +5,10 @@
 // the page. Each side takes messages from the other's window and origin only; the chat's side is
 // embedder.js.
 
-/** A frame that does not load for this long, or is not ready then, has failed and is made again. */
+/**
+ * A frame that has not loaded after this time, or whose chat is not ready this long after `here`, has
+ * failed and is made again.
+ */
 const PATIENCE = 8_000;
 /**
  * A chat that has loaded answers at once. If no answer comes for this long, the browser has refused
@@ -83,6 +86,13 @@ export class Panel {
     }
   }
 
+  /** Finds out, unseen, whether the frame is still refused. */
+  retry() {
+    if (!this.#frame) {
+      this.#load();
+    }
+  }
+
   #load() {
     const { base, language, given } = this.#widget;
     const frame = document.createElement('iframe');
@@ -96,7 +106,7 @@ export class Panel {
     this.#expect(PATIENCE);
   }
 
-  /** Gives up a frame that is not ready yet, unless it goes on within this time. */
+  /** Gives the frame up after this time, unless it is ready or its next step comes first. */
   #expect(time) {
     clearTimeout(this.#timer);
     if (!this.#isReady) {

@@ -52,9 +52,17 @@
 
   const language = (given.language || page.lang || navigator.language).toLowerCase();
   const [label, failed, apart] = {
-    ar: ['محادثة', 'تعذّر الوصول إلى المحادثة. تُعاد المحاولة…', 'فتح المحادثة في علامة تبويب جديدة'],
+    ar: [
+      'محادثة',
+      'تعذّر الوصول إلى المحادثة. تُعاد المحاولة…',
+      'فتح المحادثة في علامة تبويب جديدة',
+    ],
     de: ['Chat', 'Der Chat ist nicht erreichbar. Neuer Versuch …', 'Chat in neuem Tab öffnen'],
-    es: ['Chat', 'No se puede abrir el chat. Se intenta de nuevo…', 'Abrir el chat en otra pestaña'],
+    es: [
+      'Chat',
+      'No se puede abrir el chat. Se intenta de nuevo…',
+      'Abrir el chat en otra pestaña',
+    ],
     fr: ['Chat', 'Le chat est injoignable. Nouvel essai…', 'Ouvrir le chat dans un autre onglet'],
   }[language.slice(0, 2)] ??
     ['Chat', 'The chat cannot be reached. Trying again…', 'Open the chat in a new tab'];
@@ -185,6 +193,7 @@
   /** A press of the button or of the launcher. */
   const press = () => {
     if (panel?.isRefused) {
+      panel.retry();
       setOpen(false);
       window.open(chat, '_blank', 'noopener');
     } else {

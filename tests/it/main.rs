@@ -59,9 +59,9 @@ mod desk {
     mod killed;
     mod looked_up;
     mod names;
+    mod others_customers;
     mod owed;
     mod service;
-    mod small;
     mod team;
     mod tools;
     mod transfer;

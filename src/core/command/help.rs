@@ -130,7 +130,7 @@ const ADMIN_DETAILS: [(&str, &str); 29] = [
         "/transfer [#N] NAME [NOTE]: offer the customer to another agent, who answers /accept or \
          /decline within 30 s. The customer is yours until then. With the name queue the customer \
          waits again, before all others. With the name of a department the customer waits again for \
-         its agents; an agent's own name goes before it.",
+         its agents. If an agent has the same name, the agent is meant.",
     ),
     ("unblock", "/unblock N: unblock the customer of conversation N."),
     (

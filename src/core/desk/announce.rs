@@ -47,8 +47,8 @@ impl Desk {
         }
     }
 
-    /// Tells how many lines of a customer have no answer, behind everything else of this outcome:
-    /// lines that come together are counted once.
+    /// Tells at the end of this outcome how many lines of a customer have no answer: once for lines
+    /// that come together.
     pub(super) fn count_later(&mut self, id: ConversationId) {
         if let Some(conversation) = self.conversations.get_mut(id)
             && conversation.join_count_list()
@@ -353,9 +353,10 @@ impl Desk {
         let is_news = conversation.page.as_ref() != Some(&page);
         let renamed = page.name.as_deref().and_then(|name| conversation.rename(Some(name.into())));
         let contact = Contact::of(&page);
-        let before = conversation.page.as_deref().map(Contact::of).unwrap_or_default();
-        // `begin` journals the contact of a conversation that is not journaled yet.
-        let has_changed = contact != before && conversation.ordinal > 0;
+        // The page is not restored, so the first one after a restart counts as a change. `begin`
+        // journals the contact of a conversation that is not journaled yet.
+        let before = conversation.page.as_deref().map(Contact::of);
+        let has_changed = before.as_ref() != Some(&contact) && conversation.ordinal > 0;
         conversation.page = Some(page);
         let waits = conversation.is_queued() && conversation.is_up_for_accept();
         let is_with_desk = conversation.backlog.announced().is_with_desk();

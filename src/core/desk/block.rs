@@ -32,7 +32,7 @@ impl Blocks {
         let identity = known.page.as_ref().and_then(|page| page.identity.as_ref()?.user.as_deref());
         let is_known_again = |block: &Blocked| match &block.by {
             BlockedBy::Conversation { latest } => {
-                let former = known.former.as_ref().map(|former| former.ordinal);
+                let former = known.former.as_ref().map(|former| former.latest);
                 known.ordinal == *latest || former == Some(*latest)
             }
             BlockedBy::Identity(user) => identity == Some(user),
@@ -150,10 +150,16 @@ impl Desk {
         self.void_offer(id);
         let Some(conversation) = self.conversations.get_mut(id) else { return false };
         let is_new = block.conversation != id;
+        let latest = conversation.ordinal;
         let is_hidden = std::mem::replace(&mut conversation.is_turned_away, !is_shown);
         if !is_hidden && is_new {
             self.tell_news(DeskNews::TurnedAway { who: self.who(id), blocked: block.ordinal });
             self.journal(id, Record::TurnedAway);
+        }
+        // The customer's next conversation names this one as its `former`, so the block must know
+        // this one as its latest.
+        if matches!(block.by, BlockedBy::Conversation { latest: known } if known < latest) {
+            self.add_block(Blocked { by: BlockedBy::Conversation { latest }, ..block }, now);
         }
         if self.conversations[id].controls.pending().is_none() {
             let may_end = self.conversations[id].may_end_queued;

@@ -27,16 +27,26 @@ use super::transfer::Offer;
 use super::undo::Planned;
 
 /// The conversation that a customer had before.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Former {
     /// Its number.
     pub ordinal: u32,
+    /// The number of the conversation that the customer's side named. It is a later one if the desk
+    /// has turned the customer away since.
+    pub latest: u32,
     /// When its last entry came; 0 if that is no longer known.
     pub left_at: Millis,
     /// The last note in it.
     pub note: Option<String>,
     /// The agent who had the customer there, if that is known.
     pub agent: Option<Owner>,
+}
+
+impl Former {
+    /// The conversation with this number, of which nothing else is known.
+    pub fn at(ordinal: u32) -> Former {
+        Former { ordinal, latest: ordinal, left_at: 0, note: None, agent: None }
+    }
 }
 
 /// One conversation, as this desk knows it.
@@ -160,7 +170,7 @@ impl Conversation {
                 story.own,
             ),
             own: OwnNumbers::restore(story.own, story.held, story.typed),
-            former: story.former.map(|ordinal| Box::new(Former { ordinal, ..Former::default() })),
+            former: story.former.map(|latest| Box::new(Former::at(latest))),
             is_on_hold: story.is_on_hold,
             tags: story.tags.clone().into(),
             owed: story.owed.clone(),

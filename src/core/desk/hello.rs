@@ -90,11 +90,11 @@ impl Desk {
     /// The customer of this conversation has proved that the former one was theirs, too.
     pub fn has_returned(&mut self, id: ConversationId, former: Former) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
-        let ordinal = former.ordinal;
+        let latest = former.latest;
         let known = conversation.former.replace(Box::new(former));
-        let is_news = known.is_none_or(|known| known.ordinal != ordinal);
+        let is_news = known.is_none_or(|known| known.latest != latest);
         if is_news && conversation.ordinal > 0 {
-            self.journal(id, Record::Former(ordinal));
+            self.journal(id, Record::Former(latest));
         }
     }
 

@@ -69,7 +69,7 @@ impl Desk {
     }
 
     /// The names to which a customer can be transferred.
-    pub fn agents_named(&self) -> Vec<String> {
+    pub fn transfer_targets(&self) -> Vec<String> {
         let names = self.team.members().map(|(_, member)| member.name.to_string());
         let departments = self.groups.departments().map(ToString::to_string);
         names.chain([QUEUE.to_owned()]).chain(departments).collect()

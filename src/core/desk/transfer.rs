@@ -54,8 +54,8 @@ impl Desk {
     /// enough if it fits only one agent and is no department.
     ///
     /// # Errors
-    /// When there is no such conversation, agent or department, or the agent is not here or has no
-    /// room.
+    /// When there is no such conversation, agent or department, or the agent is not here or has as
+    /// many customers as `--max-active` allows.
     pub fn transfer(
         &mut self,
         seat: SeatId,
@@ -71,7 +71,9 @@ impl Desk {
         }
         let named = self.team.find(to);
         let text = format!("{to} {}", note.unwrap_or_default());
-        if let (None, Some((department, note))) = (named, self.groups.find_department(&text)) {
+        if let Some((department, note)) = self.groups.find_department(&text)
+            && (named.is_none() || !is_same(department.as_str(), to))
+        {
             return self.give_back(seat, id, Some(department), note, now);
         }
         let to = named.or_else(|| self.team.find_named(to)).ok_or_else(|| {

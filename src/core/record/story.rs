@@ -200,10 +200,9 @@ impl Story {
         self.idle >= LIFETIME || !self.is_with_desk() && is_delivered
     }
 
-    /// At a desk: whether the customer was turned away and never heard from an agent, so that
-    /// agents know nothing of this conversation.
-    pub fn is_unheard(&self) -> bool {
-        self.is_turned_away && self.typed == 0
+    /// At a desk: whether the customer was turned away, and no agent has let them in since.
+    pub fn was_turned_away(&self) -> bool {
+        self.is_turned_away && self.owner == Owner::Nobody
     }
 
     /// Whether the conversation goes on: it is not over, and only an entry that ends it, or too

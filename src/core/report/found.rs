@@ -122,8 +122,8 @@ impl Found {
     /// How the conversation ended, if it has.
     fn end(&self) -> Option<&'static str> {
         Some(match (self.state?, self.reason.as_ref()) {
-            _ if self.is_turned_away => "turned away: the customer was blocked",
             _ if self.is_blocked => "closed, and the customer is blocked",
+            _ if self.is_turned_away => "turned away: the customer was blocked",
             (State::Closed, Some(Reason::Ended(EndReason::UserEnded))) => "closed by the customer",
             // The sentence names the agent. An agent may be called 'desk', too.
             (State::Closed, Some(Reason::Ended(EndReason::AdminClosed)))

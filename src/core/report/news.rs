@@ -38,8 +38,9 @@ pub enum CustomerNews {
     BotMaybeUntold(String),
     /// The agent is not there any more. The customer is in the queue again, as the state says.
     AgentLeft,
-    /// The same at a desk that does not put the customer into the queue again by an entry.
-    AgentLeftUnsaid,
+    /// The same at a desk that sends no `requeue`: the state stays `active`, so this sentence also
+    /// names the queue.
+    AgentLeftStillActive,
     /// A desk has no record of the conversation that its agent had.
     DeskLostConversation,
     /// The desk is out of reach, and this side goes on trying.
@@ -99,7 +100,7 @@ impl fmt::Display for CustomerNews {
                 write!(f, "the bot may not know yet what was said without it: {fault}")
             }
             CustomerNews::AgentLeft => f.write_str("nobody is with you for the moment"),
-            CustomerNews::AgentLeftUnsaid => {
+            CustomerNews::AgentLeftStillActive => {
                 f.write_str("nobody is with you for the moment; you are the next in the queue")
             }
             CustomerNews::DeskLostConversation => f.write_str(

@@ -104,7 +104,7 @@ impl Session {
             let agent = self.ownership.agent();
             self.output.tell_state(State::Active, (agent, on_hold), (None, None), None);
         } else {
-            self.output.tell_news(CustomerNews::AgentLeftUnsaid);
+            self.output.tell_news(CustomerNews::AgentLeftStillActive);
         }
     }
 

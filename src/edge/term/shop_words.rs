@@ -34,7 +34,7 @@ fn of_news(news: &CustomerNews) -> Option<&'static str> {
         | CustomerNews::BotSilent { may_be_paused: false }
         | CustomerNews::BotMayNotHave(_)
         | CustomerNews::AgentLeft
-        | CustomerNews::AgentLeftUnsaid => return None,
+        | CustomerNews::AgentLeftStillActive => return None,
         CustomerNews::BotFailed(_) => {
             "the bot cannot answer at the moment; /again sends your line again, /human asks for a \
              person"
@@ -102,7 +102,7 @@ mod tests {
             CustomerNews::BotUntold(fault()),
             CustomerNews::BotMaybeUntold(fault()),
             CustomerNews::AgentLeft,
-            CustomerNews::AgentLeftUnsaid,
+            CustomerNews::AgentLeftStillActive,
             CustomerNews::DeskLostConversation,
             CustomerNews::SeekingDesk,
             CustomerNews::UnknownEntry,

@@ -100,7 +100,7 @@ impl Admin {
         let names = |takes| match takes {
             Takes::Nothing => Vec::new(),
             Takes::Customer => self.desk.customers_named(),
-            Takes::Agent => self.desk.agents_named(),
+            Takes::TransferTarget => self.desk.transfer_targets(),
             Takes::Reply => {
                 let replies = self.canned.iter().flat_map(|canned| canned.replies().iter());
                 replies.map(|reply| reply.name.clone()).collect()

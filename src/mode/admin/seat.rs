@@ -4,7 +4,7 @@
 //! With `--json` a seat prints every event as it comes, except the messages between other agents
 //! and their customers. A person sees the messages of conversations that they have or watch, and
 //! the whole past of a conversation when it becomes theirs. Of other agents' customers they read
-//! which agent has them and when they wait again, and no smaller things.
+//! which agent has them and when they wait again, but not tags, holds or ends.
 
 use std::ops::RangeInclusive;
 
@@ -191,7 +191,7 @@ impl AgentSeat {
             // Every program gets the tags with the conversation's own report.
             Fact::Report(Audience::Agent(_), Report::Tags { .. }) if self.json => Ok(()),
             Fact::Report(Audience::Conversation(id), report)
-                if self.is_for_others(report) && !desk.is_shown_at(self.id, *id) =>
+                if self.is_for_viewers(report) && !desk.is_shown_at(self.id, *id) =>
             {
                 Ok(())
             }
@@ -267,8 +267,8 @@ impl AgentSeat {
             }
             _ => None,
         };
-        let is_small = self.is_small(&report);
-        if !is_small {
+        let is_hidden_state = self.is_hidden_state(&report);
+        if !is_hidden_state {
             self.seat.tell(if self.nobody { report.for_log() } else { report });
         }
         match state {
@@ -297,7 +297,7 @@ impl AgentSeat {
 
     /// Whether only those who see a conversation need this report about it. Programs get all tags,
     /// and a log gets everything.
-    fn is_for_others(&self, report: &Report) -> bool {
+    fn is_for_viewers(&self, report: &Report) -> bool {
         match report {
             _ if self.nobody => false,
             Report::Tags { .. } => !self.json,
@@ -307,7 +307,7 @@ impl AgentSeat {
 
     /// Whether a state of another agent's customer does not matter to a person here: the customer
     /// is on hold or no more, or the conversation has ended.
-    fn is_small(&self, report: &Report) -> bool {
+    fn is_hidden_state(&self, report: &Report) -> bool {
         let Report::State { conversation, state, on_hold, .. } = report else { return false };
         let has_ended = matches!(state, State::Bot | State::Closed);
         let is_others = self.others.contains(conversation) && !self.watched.contains(conversation);

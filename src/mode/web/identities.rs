@@ -84,7 +84,7 @@ impl Web {
         now: Now,
     ) -> Result<Result<Answer, Problem>, Stop> {
         let present = self.edges.gateway.present(caller.customer);
-        if present.is_none_or(|present| self.unspoken.session(present).is_some()) {
+        if present.is_none_or(|present| self.silent_customers.session(present).is_some()) {
             // There is no conversation to go on with.
             return Ok(Err(Problem::State));
         }
@@ -134,11 +134,11 @@ impl Web {
 
     fn withdraw(&mut self, caller: Caller, present: ConversationId) {
         self.edges.gateway.withdraw(caller.token);
-        if self.unspoken.session(present).is_none() {
+        if self.silent_customers.session(present).is_none() {
             self.edges.records.push((present, Record::Withdrawn(caller.token)));
         } else if !self.edges.gateway.is_watched(caller.customer) {
             // A customer who has said nothing exists only here, so this forgets them.
-            self.unspoken.take(present);
+            self.silent_customers.take(present);
             self.edges.gateway.forget(caller.customer);
         }
     }
@@ -169,7 +169,7 @@ impl Web {
             return Ok(present);
         };
         self.take_up(theirs)?;
-        if self.unspoken.take(present).is_some() {
+        if self.silent_customers.take(present).is_some() {
             self.edges.records.push((theirs, Record::Token(token)));
             self.edges.gateway.renew(former);
             return Ok(theirs);
@@ -236,7 +236,7 @@ impl Web {
     fn note_visit(&mut self, id: ConversationId, identity: Identity) -> Result<(), Stop> {
         self.take_up(id)?;
         let spoken = self.sessions.input(id);
-        if let Some(session) = spoken.or(self.unspoken.session_mut(id)) {
+        if let Some(session) = spoken.or(self.silent_customers.session_mut(id)) {
             let mut visit: Visit = session.visit().cloned().unwrap_or_default();
             visit.page.identity = Some(Box::new(identity));
             session.set_visit(visit);
@@ -250,7 +250,7 @@ impl Web {
         if !self.identity_keys.are_there() {
             return Ok(None);
         }
-        let session = self.sessions.get(id).or(self.unspoken.session(id));
+        let session = self.sessions.get(id).or(self.silent_customers.session(id));
         let known = session.and_then(Session::visit).and_then(|visit| visit.page.identity.clone());
         if known.as_ref().is_some_and(|identity| identity.user.is_some()) {
             return Ok(known);

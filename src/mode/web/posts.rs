@@ -39,7 +39,7 @@ impl Web {
             Belongings { conversations: vec![(conversation, 0)], ..Belongings::default() };
         self.edges.gateway.insert(customer, belongings, now);
         self.edges.gateway.name(token.hash(), customer);
-        self.unspoken.insert(Newcomer { customer, token: token.hash(), session }, now);
+        self.silent_customers.insert(Newcomer { customer, token: token.hash(), session }, now);
         if !self.edges.gateway.must_agree(customer) {
             self.greet(customer, conversation, now);
         }
@@ -57,9 +57,9 @@ impl Web {
 
     /// Journals a customer who has said nothing yet.
     pub(super) fn note_silent(&mut self, customer: CustomerId, id: ConversationId, now: Now) {
-        if self.unspoken.session(id).is_some() {
+        if self.silent_customers.session(id).is_some() {
             self.note_first_word(id);
-            self.unspoken.insert_greeted(id, customer, now);
+            self.silent_customers.insert_greeted(id, customer, now);
         }
     }
 
@@ -122,7 +122,7 @@ impl Web {
     /// A customer is about to say their first word, or gets the bot's greeting: the journal has
     /// them from now on.
     pub(super) fn note_first_word(&mut self, conversation: ConversationId) {
-        let Some(newcomer) = self.unspoken.take(conversation) else { return };
+        let Some(newcomer) = self.silent_customers.take(conversation) else { return };
         self.edges.records.push((conversation, Record::Customer(newcomer.customer)));
         self.edges.records.push((conversation, Record::Token(newcomer.token)));
         self.sessions.insert(newcomer.session);
@@ -196,7 +196,7 @@ impl Web {
             tell(&mut visit.page, belongings.about);
         }
         let spoken = self.sessions.input(conversation);
-        if let Some(session) = spoken.or(self.unspoken.session_mut(conversation)) {
+        if let Some(session) = spoken.or(self.silent_customers.session_mut(conversation)) {
             session.set_visit(visit);
         }
         Ok(())

@@ -15,7 +15,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 
 /// All customers who have said nothing yet.
 #[derive(Default)]
-pub(super) struct Unspoken {
+pub(super) struct SilentCustomers {
     silent: IdMap<ConversationId, Silent>,
     /// When each customer is forgotten, in that order. Some of them have spoken meanwhile.
     deadlines: VecDeque<(Instant, ConversationId)>,
@@ -44,7 +44,7 @@ pub(super) struct Forgotten {
     pub(super) is_journaled: bool,
 }
 
-impl Unspoken {
+impl SilentCustomers {
     /// Adds a customer who has just begun.
     pub(super) fn insert(&mut self, newcomer: Newcomer, now: Now) {
         self.add(newcomer.session.id(), Silent::New(Box::new(newcomer)), now);
@@ -127,7 +127,7 @@ impl Unspoken {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{Forgotten, Newcomer, Unspoken};
+    use super::{Forgotten, Newcomer, SilentCustomers};
     use crate::core::clock::Now;
     use crate::core::customer::{CustomerId, Token};
     use crate::core::session::{Fresh, Session};
@@ -157,20 +157,20 @@ mod tests {
             is_journaled,
         };
         let is_watched = |customer| customer == WATCHED;
-        let mut unspoken = Unspoken::default();
+        let mut silent_customers = SilentCustomers::default();
         for n in 1..=3 {
-            unspoken.insert(newcomer(n, start), start);
+            silent_customers.insert(newcomer(n, start), start);
         }
-        unspoken.insert_greeted(id(4), CustomerId::new([4; 16]), start);
-        unspoken.insert_greeted(id(5), CustomerId::new([5; 16]), start);
-        assert!(unspoken.take(id(3)).is_some(), "they speak");
-        assert!(unspoken.take(id(5)).is_none(), "they speak, and the journal knows them");
-        assert!(unspoken.take_forgotten(at(59), is_watched).is_empty());
-        let gone = unspoken.take_forgotten(at(60), is_watched);
+        silent_customers.insert_greeted(id(4), CustomerId::new([4; 16]), start);
+        silent_customers.insert_greeted(id(5), CustomerId::new([5; 16]), start);
+        assert!(silent_customers.take(id(3)).is_some(), "they speak");
+        assert!(silent_customers.take(id(5)).is_none(), "they speak, and the journal knows them");
+        assert!(silent_customers.take_forgotten(at(59), is_watched).is_empty());
+        let gone = silent_customers.take_forgotten(at(60), is_watched);
         assert_eq!(gone, [forgotten(2, false), forgotten(4, true)]);
-        assert!(unspoken.session(id(1)).is_some(), "their page is open");
-        assert!(unspoken.take_forgotten(at(119), is_watched).is_empty());
-        assert_eq!(unspoken.take_forgotten(at(120), |_| false), [forgotten(1, false)]);
-        assert!(unspoken.deadline().is_none());
+        assert!(silent_customers.session(id(1)).is_some(), "their page is open");
+        assert!(silent_customers.take_forgotten(at(119), is_watched).is_empty());
+        assert_eq!(silent_customers.take_forgotten(at(120), |_| false), [forgotten(1, false)]);
+        assert!(silent_customers.deadline().is_none());
     }
 }

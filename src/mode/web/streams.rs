@@ -37,7 +37,9 @@ impl Web {
         let events = self.events(customer, &replay, usize::MAX)?;
         let tag = request.query_value("now").and_then(|tag| u64::from_str_radix(tag, 16).ok());
         let spoken = self.sessions.get(conversation);
-        let Some(session) = spoken.or(self.unspoken.session(conversation)) else { return Ok(()) };
+        let Some(session) = spoken.or(self.silent_customers.session(conversation)) else {
+            return Ok(());
+        };
         let origin = self.origins.of_api_page(request);
         self.edges.browsers.carry(conn, (carries, origin), self.edges.peers.net());
         let present = Present::of(session);
@@ -59,7 +61,7 @@ impl Web {
             && let Some(conversation) = self.edges.gateway.present(customer)
         {
             self.sessions.unwatch(conversation);
-            let is_unspoken = self.unspoken.session(conversation).is_some();
+            let is_unspoken = self.silent_customers.session(conversation).is_some();
             if self.sessions.get(conversation).is_none() && !is_unspoken {
                 self.edges.gateway.forget(customer);
             }
@@ -108,7 +110,7 @@ impl Web {
 
     /// Takes a session into memory, if it is not there.
     pub(super) fn take_up(&mut self, id: ConversationId) -> Result<(), Stop> {
-        if self.sessions.get(id).is_some() || self.unspoken.session(id).is_some() {
+        if self.sessions.get(id).is_some() || self.silent_customers.session(id).is_some() {
             return Ok(());
         }
         let journal = &self.edges.keeper.journal;

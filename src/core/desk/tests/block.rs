@@ -64,7 +64,7 @@ fn a_side_that_lets_the_desk_end_a_wait_is_asked_to_close_and_nothing_else() {
     says(&mut desk, 1, 2, Body::Closed { of, reason: EndReason::AdminClosed });
     assert!(reports(&desk.outcome().acts).any(is_closed), "agents have seen the customer wait");
     greets(&mut desk, Hello { features, ..hello(2) }, 2, 2, now());
-    desk.has_returned(id(2), Former { ordinal: 1, ..Former::default() });
+    desk.has_returned(id(2), Former::at(1));
     says(&mut desk, 2, 1, Body::Requested(Request::default()));
     assert_eq!(controls(&mut desk), [Body::Close { request: 1 }]);
     says(&mut desk, 2, 2, Body::Closed { of, reason: EndReason::AdminClosed });
@@ -146,10 +146,9 @@ fn a_blocked_customer_is_closed_and_their_next_conversations_are_turned_away() {
     assert_eq!(desk.block(robin, None, None, DAY, now()), Ok(()));
     says(&mut desk, 1, 3, Body::Closed { of: Some(ours(2)), reason: EndReason::AdminClosed });
     desk.outcome();
-    // The desk's program names the conversation before the turned-away ones as the former one.
-    for n in [2, 3] {
+    for (n, former) in [(2, 1), (3, 2)] {
         dials(&mut desk, n, n.into(), n, now());
-        desk.has_returned(id(n), Former { ordinal: 1, ..Former::default() });
+        desk.has_returned(id(n), Former { latest: former, ..Former::at(1) });
         says(&mut desk, n, 1, Body::Requested(Request::default()));
         let acts = desk.outcome().acts;
         let told: Vec<_> = reports(&acts).collect();
@@ -164,7 +163,7 @@ fn a_blocked_customer_is_closed_and_their_next_conversations_are_turned_away() {
     assert_eq!(desk.blocked(now()).len(), 1, "one customer is blocked");
     assert_eq!(desk.unblock(1), Ok(()));
     dials(&mut desk, 5, 5, 5, now());
-    desk.has_returned(id(5), Former { ordinal: 1, ..Former::default() });
+    desk.has_returned(id(5), Former { latest: 3, ..Former::at(1) });
     says(&mut desk, 5, 1, Body::Requested(Request::default()));
     assert_eq!(desk.waiting().len(), 2, "they are let in again");
 }
@@ -350,7 +349,7 @@ fn a_customer_who_has_left_is_blocked_from_their_next_conversation_on() {
     let told = reports(&acts).any(|report| matches!(report, Report::News { .. }));
     assert!(told, "the agent reads how long they are blocked");
     dials(&mut desk, 2, 2, 2, now());
-    desk.has_returned(id(2), Former { ordinal: 1, ..Former::default() });
+    desk.has_returned(id(2), Former::at(1));
     says(&mut desk, 2, 1, Body::Requested(Request::default()));
     is_turned_away(&mut desk, 2);
 }
@@ -393,4 +392,20 @@ fn a_customer_whose_side_refuses_the_end_waits_in_the_queue_if_the_block_is_over
     assert_eq!(desk.unblock(1), Ok(()));
     says(&mut desk, 1, 4, refused());
     assert_eq!(desk.waiting(), ["#1 Customer 0101"]);
+}
+
+#[test]
+fn the_first_page_after_a_restart_replaces_the_identity_that_find_knows() {
+    let (mut desk, _) = team_of_a_gateway();
+    let mut journal = Journal::in_memory();
+    asks_as_ann(&mut desk, 1);
+    settle(&mut desk, &mut journal);
+    let restart = journal.restart().expect("it is in memory");
+    let options = Options { trusted_gateways: vec![token()], ..Options::default() };
+    let mut desk = Desk::restore(DeskId::new([1; 16]), options, &restart, now());
+    greets_from_gateway(&mut desk, 1);
+    desk.outcome();
+    desk.received(Conn(1), Message::Page(Box::default()), now());
+    let nobody = Record::Contact(Box::default());
+    assert!(desk.outcome().records.iter().any(|(_, record)| *record == nobody));
 }

@@ -347,3 +347,21 @@ fn an_accept_that_the_customers_side_refuses_calls_the_agents_again() {
     let called: Vec<_> = rung(&mut desk, seconds(3)).into_iter().map(|(agent, _)| agent).collect();
     assert_eq!(called, [desk.agent_at(robin).expect("a seat")]);
 }
+
+#[test]
+fn a_department_whose_name_begins_with_an_agents_name_is_meant_when_it_is_written_out() {
+    let all = [("robin", &["returns"][..]), ("billing", &["Billing & Refunds"]), ("al", &["al"])];
+    let options = Options { agents: agents(&all), has_terminal: false, ..Options::default() };
+    let mut desk = Desk::new(DeskId::new([1; 16]), options, now());
+    let [robin, ..] = ["robin", "billing", "al"].map(|name| desk.sign_in(name).expect("an agent"));
+    for n in [1, 2] {
+        asks(&mut desk, n, "returns", now());
+        desk.accept(robin, Some(n.into()), now()).expect("the customer waits");
+        let of = Asked { desk: DeskId::new([1; 16]), number: 1 };
+        says(&mut desk, n, 2, Body::Accepted { of }, now());
+    }
+    let sent = desk.transfer(robin, Some(1), "billing", Some("& refunds a parcel is lost"), now());
+    assert_eq!((sent, desk.waiting().len()), (Ok(()), 1), "to the department");
+    let offered = desk.transfer(robin, Some(2), "al", Some("please"), now());
+    assert_eq!((offered, desk.waiting().len()), (Ok(()), 1), "to the agent of that name");
+}

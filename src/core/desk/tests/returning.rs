@@ -75,7 +75,7 @@ fn the_next_conversation_of_a_customer_calls_or_is_assigned_to_the_former_agent(
         let [_, al] = ["robin", "al"].map(|name| desk.sign_in(name).expect("an agent"));
         dials(&mut desk, 2, 2, 2, now());
         let agent = Some(Owner::Agent("al".into()));
-        desk.has_returned(id(2), Former { ordinal: 1, agent, ..Former::default() });
+        desk.has_returned(id(2), Former { agent, ..Former::at(1) });
         says(&mut desk, 2, 1, Body::Requested(Request::default()));
         let who = desk.agent_at(al).expect("a seat has an agent");
         match assign {

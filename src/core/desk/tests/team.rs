@@ -424,7 +424,7 @@ fn accept_without_a_number_takes_the_customer_whom_another_agent_offers() {
 fn a_customer_who_waits_again_is_not_reported_as_back() {
     let (mut desk, [robin, ..]) = team();
     takes(&mut desk, robin, 1);
-    desk.has_returned(id(1), Former { ordinal: 7, ..Former::default() });
+    desk.has_returned(id(1), Former::at(7));
     let features = vec![AGENT.to_owned(), REQUEUE.to_owned()];
     super::greets(&mut desk, Hello { features, newest: 2, ..super::hello(1) }, 9, 1, now());
     desk.transfer(robin, None, "queue", None, now()).expect("robin has them");

@@ -170,7 +170,8 @@ impl Disk {
     pub(super) fn make(&self) -> rusqlite::Result<()> {
         self.connection.execute_batch(&format!(
             "BEGIN; CREATE TABLE conversation {CONVERSATION} {OPEN} {REST} {CUSTOMERS}
-             {IDENTITIES} {AGENTS} {CARE} {TOOLS} {TEAM} {CONTACTS} PRAGMA user_version = {VERSION}; COMMIT;"
+             {IDENTITIES} {AGENTS} {CARE} {TOOLS} {TEAM} {CONTACTS}
+             PRAGMA user_version = {VERSION}; COMMIT;"
         ))
     }
 

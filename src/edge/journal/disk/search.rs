@@ -37,12 +37,12 @@ impl Search {
             words.iter().all(|word| text.contains(word.as_str()))
         };
         self.read(|connection| {
-            let sql =
-                "SELECT conversation.key, id, name, entry.at, tags, email, identity
+            let sql = "SELECT conversation.key, id, name, entry.at, tags, email, identity
                        FROM conversation LEFT JOIN entry
                            ON entry.key = (SELECT max(key) FROM entry
                                            WHERE entry.conversation = conversation.key)
-                       WHERE coalesce(name, tags, email, identity) IS NOT NULL ORDER BY conversation.key DESC";
+                       WHERE coalesce(name, tags, email, identity) IS NOT NULL
+                       ORDER BY conversation.key DESC";
             let mut found = collect(connection, sql, most, |row| {
                 let identity: Option<String> = row.get(6)?;
                 let found = Found {
