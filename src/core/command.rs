@@ -398,7 +398,11 @@ fn alone<T>(name: &str, rest: &str, command: T) -> Result<T, String> {
     if rest.is_empty() {
         Ok(command)
     } else {
-        Err(format!("/{name} stands alone; //{name} says it"))
+        let also = match name {
+            "list" => ", or takes 'ended' or 'blocked'",
+            _ => "",
+        };
+        Err(format!("/{name} stands alone{also}; //{name} says it"))
     }
 }
 

@@ -227,6 +227,7 @@ impl Admin {
                     if line.said().is_some() {
                         here.show_line(&self.desk, id, None, &line, true);
                     }
+                    here.note_drawn(id, line.offset);
                 }
             }
         }

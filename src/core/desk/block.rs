@@ -99,10 +99,11 @@ impl Desk {
         let listed = self.listed_block(&block).to_string();
         self.keep_note(seat, id, &listed);
         self.add_block(block, now);
+        if let Some(agent) = self.team.agent_at(seat).filter(|_| !self.is_own(seat, id)) {
+            self.tell_agent_news(agent, DeskNews::Blocked(listed));
+        }
         if self.is_live(id) {
             self.end(seat, Some(ordinal), Ending::Close, None, now)?;
-        } else if let Some(agent) = self.team.agent_at(seat) {
-            self.tell_agent_news(agent, DeskNews::Blocked(listed));
         }
         // The same customer may wait in other conversations, too.
         let is_blocked = |known: &Conversation, id| {
@@ -118,11 +119,13 @@ impl Desk {
     ///
     /// # Errors
     /// When this customer is not blocked.
-    pub fn unblock(&mut self, ordinal: u32) -> Result<(), AgentRefusal> {
+    pub fn unblock(&mut self, seat: SeatId, ordinal: u32) -> Result<(), AgentRefusal> {
         let at = self.blocks.0.iter().position(|block| block.ordinal == ordinal);
         let at = at.ok_or(AgentRefusal::NotBlocked(ordinal))?;
         let block = self.blocks.0.remove(at);
         self.journal(ConversationId::NONE, Record::Unblocked(block.conversation));
+        // The latest note would say for ever that the customer is blocked.
+        self.journal(block.conversation, Record::Note(self.signed(seat, "unblocked")));
         self.tell_news(DeskNews::Unblocked(format!("#{ordinal} {}", block.called)));
         Ok(())
     }

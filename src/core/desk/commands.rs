@@ -166,7 +166,7 @@ impl Desk {
     }
 
     /// A note's text, with the agent's name before it if the desk has several agents.
-    fn signed(&self, seat: SeatId, text: &str) -> String {
+    pub(super) fn signed(&self, seat: SeatId, text: &str) -> String {
         let agent = self.team.agent_at(seat).filter(|_| self.team.is_shared());
         match agent {
             Some(agent) => format!("{}: {text}", self.agent_name(agent)),

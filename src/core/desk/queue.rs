@@ -89,7 +89,7 @@ impl Queue {
     }
 
     /// Moves this customer to another group.
-    fn set_group(&mut self, id: ConversationId, group: GroupId) {
+    pub(super) fn set_group(&mut self, id: ConversationId, group: GroupId) {
         let Some(at) = self.index_of(id) else { return };
         let former = std::mem::replace(&mut self.customers[at].group, group);
         *self.count_in(former) -= 1;

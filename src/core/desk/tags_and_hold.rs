@@ -11,6 +11,7 @@ use crate::core::report::{AgentRefusal, EndingOutcome, Report};
 use crate::core::text::is_same;
 use crate::wire::ConversationId;
 
+use super::conversation::Conversation;
 use super::{Desk, SeatId};
 
 /// The most tags of one conversation.
@@ -117,13 +118,19 @@ impl Desk {
     fn set_tags(&mut self, seat: SeatId, id: ConversationId, tags: Vec<Box<str>>) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         conversation.tags = tags.clone().into();
-        let report = Report::Tags {
-            conversation: id,
-            ordinal: Some(conversation.ordinal),
-            customer: Some(conversation.called(id)),
-            tags: conversation.tags(),
-        };
+        let report = Desk::tags_report(id, conversation);
         self.journal(id, Record::Tags(tags));
         self.tell_also(seat, id, report);
+    }
+
+    /// The tags of this conversation, if it has any.
+    pub fn tags(&self, id: ConversationId) -> Option<Report> {
+        let conversation = self.conversations.get(id)?;
+        (!conversation.tags.is_empty()).then(|| Desk::tags_report(id, conversation))
+    }
+
+    fn tags_report(id: ConversationId, conversation: &Conversation) -> Report {
+        let (ordinal, customer) = (Some(conversation.ordinal), Some(conversation.called(id)));
+        Report::Tags { conversation: id, ordinal, customer, tags: conversation.tags() }
     }
 }

@@ -104,7 +104,8 @@ impl Desk {
         Ok(())
     }
 
-    /// Gives the agent's customer back to the queue, for this department if there is one.
+    /// Gives the agent's customer back to the queue, for this department if there is one. A customer
+    /// who waits already goes to the agents of the department.
     fn give_back(
         &mut self,
         seat: SeatId,
@@ -113,7 +114,8 @@ impl Desk {
         note: Option<&str>,
         now: Now,
     ) -> Result<(), AgentRefusal> {
-        if !self.is_own(seat, id) {
+        let waits = self.queue.has(id) && self.conversations[id].is_up_for_accept();
+        if !self.is_own(seat, id) && (!waits || department.is_none()) {
             return Err(AgentRefusal::NotYours(self.who(id)));
         }
         note.iter().for_each(|note| self.keep_note(seat, id, note));
@@ -121,7 +123,14 @@ impl Desk {
             known.controls.send_to(department.clone());
             self.journal(id, Record::Department(Some(department)));
         }
-        self.release(id, now);
+        if waits {
+            let group = self.group(id);
+            self.queue.set_group(id, group);
+            self.tell_state(id, None);
+            self.call_for(id, group, now);
+        } else {
+            self.release(id, now);
+        }
         Ok(())
     }
 

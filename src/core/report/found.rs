@@ -131,7 +131,7 @@ impl Found {
             {
                 "closed"
             }
-            (State::Closed, Some(Reason::Ended(EndReason::AdminClosed))) => "closed by the desk",
+            (State::Closed, Some(Reason::Ended(EndReason::AdminClosed))) => "closed by an agent",
             (State::Closed, Some(Reason::Ended(EndReason::Inactivity))) => {
                 "closed (no sign of life for 24 hours)"
             }

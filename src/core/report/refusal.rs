@@ -208,7 +208,7 @@ impl fmt::Display for AgentRefusal {
                 let hint = match choice {
                     Choice::Next => "/next goes to your next customer",
                     Choice::Accept => "/accept takes a waiting customer",
-                    Choice::Nobody => "nobody is waiting",
+                    Choice::Nobody => "nobody is waiting for you",
                 };
                 write!(f, "you are talking to nobody; {hint}")
             }

@@ -297,7 +297,7 @@ fn desk_state(
             format!("{who}: closed (by the customer)")
         }
         (State::Closed, Some(Reason::Ended(EndReason::AdminClosed))) => {
-            format!("{who}: closed (by the desk)")
+            format!("{who}: closed (by an agent)")
         }
         (State::Closed, Some(Reason::Ended(EndReason::Inactivity))) => {
             format!("{who}: closed (no sign of life for 24 hours)")

@@ -13,12 +13,20 @@ impl Admin {
     /// Ctrl-C on an empty line. While customers wait or talk, the desk leaves only at the second
     /// press.
     pub(super) fn ctrl_c(&mut self, again: bool, now: Now) {
-        let customers = self.desk.customers(SeatId::TERMINAL);
-        if customers.is_empty() || again || self.leaving.is_some() {
+        let unfinished = self.unfinished(self.desk.customers(SeatId::TERMINAL));
+        if unfinished.is_empty() || again || self.leaving.is_some() {
             self.interrupt(130, now);
         } else {
-            self.notice(&format!("{customers}; Ctrl-C again ends the desk"));
+            self.notice(&format!("{unfinished}; Ctrl-C again ends the desk"));
         }
+    }
+
+    /// What the end of the desk would leave behind: these customers, and attached agents.
+    fn unfinished(&self, customers: Customers) -> String {
+        let attached = self.desk.attached();
+        let agents = (!attached.is_empty()).then(|| format!("attached: {}", attached.join(", ")));
+        let customers = Some(customers.to_string()).filter(|text| !text.is_empty());
+        customers.into_iter().chain(agents).collect::<Vec<_>>().join("; ")
     }
 
     /// The first interrupt delivers what is owed before the program ends, the second ends it at
@@ -36,15 +44,11 @@ impl Admin {
         let left = self.desk.left_behind(SeatId::TERMINAL);
         let is_person = self.here().input.pace.is_person();
         let talking = left.filter(|_| is_person).map_or(0, |left| left.customers);
-        let mut unfinished = vec![Customers { talking, waiting: 0 }.to_string()];
-        if !self.desk.attached().is_empty() {
-            unfinished.push(format!("attached: {}", self.desk.attached().join(", ")));
-        }
-        unfinished.retain(|part| !part.is_empty());
+        let unfinished = self.unfinished(Customers { talking, waiting: 0 });
         if unfinished.is_empty() || std::mem::replace(&mut self.has_asked_to_end, true) {
             return self.leave(code, now);
         }
-        self.notice(&format!("{}; /quit again ends the desk", unfinished.join("; ")));
+        self.notice(&format!("{unfinished}; /quit again ends the desk"));
     }
 
     pub(super) fn leave(&mut self, code: u8, now: Now) {

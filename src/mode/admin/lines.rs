@@ -145,17 +145,13 @@ impl Admin {
                 if self.obey(at, &command, now)?.is_ok() {
                     self.done(at);
                 } else if self.is_forsaken(at) {
-                    let has_others = self.desk.is_talking(at);
-                    let nobody = match self.edges.seats[at].had_one() && !has_others {
-                        true => "the customer is gone",
-                        false => "no customer gets your lines",
-                    };
                     let why = match command {
                         command::Admin::Say(text) => {
                             self.note_unsent(at);
-                            format!("not delivered, {nobody}: {text}")
+                            format!("not delivered, no customer gets your lines: {text}")
                         }
-                        _ => format!("{nobody}; there is nothing to hand back or close"),
+                        _ => "no customer gets your lines; there is nothing to hand back or close"
+                            .to_owned(),
                     };
                     self.done(at);
                     self.fail(at, why);
@@ -280,7 +276,7 @@ impl Admin {
             command::Admin::List => self.list(at, &self.desk.list(at, now)),
             command::Admin::Find(words) => self.search(at, Question::Words(words.clone())),
             command::Admin::ListBlocked => self.list(at, &self.desk.blocked(now)),
-            command::Admin::Unblock(number) => desk.unblock(*number),
+            command::Admin::Unblock(number) => desk.unblock(at, *number),
             command::Admin::ListEnded => self.search(at, Question::Ended),
             command::Admin::Canned(name) => self.pick(at, name.as_deref()),
             command::Admin::History(who) => return self.tell_history(at, who.as_ref()),

@@ -19,7 +19,7 @@ use crate::core::script::Pace;
 use crate::edge::journal::{Fault, Journal};
 use crate::turn::Written;
 use crate::turn::seat::Seat;
-use crate::wire::{Author, ConversationId, Entry, IdMap, IdSet, Number, State};
+use crate::wire::{Author, Body, ConversationId, Entry, IdMap, IdSet, Number, State};
 
 use super::side_list::SideList;
 
@@ -44,8 +44,11 @@ pub(super) struct AgentSeat {
     resumed: IdSet<ConversationId>,
     /// Conversations of other agents that are watched at this seat.
     watched: IdSet<ConversationId>,
-    /// With `--json`: the offset up to which this turn prints each conversation.
-    told: IdMap<ConversationId, Offset>,
+    /// With `--json`: the first and the last offset that this turn commits in each conversation.
+    fresh: IdMap<ConversationId, (Offset, Offset)>,
+    /// With `--json`: conversations with lines that this seat has not printed, because another agent
+    /// had the customer.
+    missed: IdSet<ConversationId>,
     /// Whether this seat has had a conversation.
     had_one: bool,
     /// What the prompt shows, how far the latest line has come, and which conversation gets the
@@ -80,7 +83,8 @@ impl AgentSeat {
             others: IdSet::default(),
             watched: IdSet::default(),
             resumed: IdSet::default(),
-            told: IdMap::default(),
+            fresh: IdMap::default(),
+            missed: IdSet::default(),
             had_one: false,
             prompt: None,
             drawn: IdMap::default(),
@@ -116,6 +120,17 @@ impl AgentSeat {
         self.drawn.get(&id).copied().unwrap_or(Offset::START)
     }
 
+    /// This seat has shown a conversation up to this offset.
+    pub(super) fn note_drawn(&mut self, id: ConversationId, last: Offset) {
+        self.drawn.insert(id, last);
+        self.seat.screen().note_shown(id, last);
+    }
+
+    /// This seat does not show what is said in this conversation now.
+    pub(super) fn note_missed(&mut self, id: ConversationId) {
+        self.missed.insert(id);
+    }
+
     /// Whether this seat has had a conversation.
     pub(super) fn had_one(&self) -> bool {
         self.had_one
@@ -125,9 +140,10 @@ impl AgentSeat {
     pub(super) fn committed(&mut self, lines: &[Committed]) {
         for Committed { conversation, line } in lines {
             let is_watched = self.watched.contains(conversation);
-            if self.json && (is_watched || !self.others.contains(conversation)) {
-                self.told.insert(*conversation, line.offset);
-            } else if !self.json && (is_watched || self.active.contains(conversation)) {
+            if self.json {
+                let first_and_last = (line.offset, line.offset);
+                self.fresh.entry(*conversation).or_insert(first_and_last).1 = line.offset;
+            } else if is_watched || self.active.contains(conversation) {
                 self.undrawn.entry(*conversation).or_default().push(line.clone());
             }
         }
@@ -143,8 +159,12 @@ impl AgentSeat {
 
     /// Called at the end of a turn: everything that was reported appears now.
     pub(super) fn flush(&mut self) {
-        for (id, offset) in self.told.drain() {
-            self.seat.screen().note_shown(id, offset);
+        for (id, (_, last)) in std::mem::take(&mut self.fresh) {
+            if self.watched.contains(&id) || !self.others.contains(&id) {
+                self.note_drawn(id, last);
+            } else {
+                self.missed.insert(id);
+            }
         }
         self.seat.screen().flush();
     }
@@ -202,6 +222,7 @@ impl AgentSeat {
             Fact::Said(passage) if !desk.is_shown_at(self.id, passage.conversation) => Ok(()),
             Fact::Said(passage) if self.json => {
                 let Passage { conversation, history, .. } = *passage;
+                self.catch_up(desk, conversation, journal)?;
                 for entry in written.messages(passage, journal)? {
                     let is_own = passage.origin == Origin::Own;
                     let agent = is_own.then(|| written.agent(conversation, entry.number));
@@ -243,6 +264,9 @@ impl AgentSeat {
     ) -> Result<(), Fault> {
         let state = match &mut report {
             Report::State { conversation, state, is_elsewhere, .. } => {
+                if matches!(state, State::Queued | State::Active) {
+                    self.catch_up(desk, *conversation, journal)?;
+                }
                 *is_elsewhere = !desk.is_own(self.id, *conversation);
                 Some((*conversation, *state, *is_elsewhere))
             }
@@ -337,14 +361,47 @@ impl AgentSeat {
 
     /// Shows a person lines that they have not seen.
     fn draw(&mut self, desk: &Desk, id: ConversationId, lines: Vec<Line>, history: bool) {
-        if self.drawn.len() >= DRAWN_MAX {
-            self.drawn.retain(|id, _| desk.knows(*id));
-        }
+        self.forget_drawn(desk);
         let last = lines.last().map(|line| line.offset);
         self.show_lines(desk, (id, None), &lines, history);
         if let Some(last) = last.filter(|last| *last > self.drawn(id)) {
-            self.drawn.insert(id, last);
-            self.seat.screen().note_shown(id, last);
+            self.note_drawn(id, last);
+        }
+    }
+
+    /// With `--json`: prints the lines that this seat has missed, now that it sees the conversation.
+    /// Those before the customer's latest request are history, and all if the customer neither waits
+    /// nor talks.
+    fn catch_up(
+        &mut self,
+        desk: &Desk,
+        id: ConversationId,
+        journal: &Journal,
+    ) -> Result<(), Fault> {
+        if !desk.is_shown_at(self.id, id) || !self.missed.remove(&id) {
+            return Ok(());
+        }
+        let lines = journal.lines(id, self.drawn(id))?;
+        // The lines of this turn have facts of their own.
+        let end = self.fresh.get(&id).map(|(first, _)| *first);
+        let is_missed = |line: &&Line| end.is_none_or(|end| line.offset < end);
+        let is_request = |line: &Line| {
+            line.entry().is_some_and(|entry| matches!(entry.body, Body::Requested(_)))
+        };
+        let request = lines.iter().rposition(is_request);
+        let history = if desk.is_live(id) { request.unwrap_or(0) } else { lines.len() };
+        for (at, line) in lines.iter().take_while(is_missed).enumerate() {
+            self.show_line(desk, id, None, line, at < history);
+        }
+        self.forget_drawn(desk);
+        Ok(())
+    }
+
+    /// Keeps the offsets of conversations that the desk knows, if there are many.
+    fn forget_drawn(&mut self, desk: &Desk) {
+        if self.drawn.len() + self.missed.len() >= DRAWN_MAX {
+            self.drawn.retain(|id, _| desk.knows(*id));
+            self.missed.retain(|id| desk.knows(*id));
         }
     }
 

@@ -166,10 +166,16 @@ impl Admin {
                     seat.show_line(&self.desk, conversation, None, line, is_history);
                 }
                 if let Some(last) = lines.last() {
-                    seat.seat().screen().note_shown(conversation, last.offset);
+                    seat.note_drawn(conversation, last.offset);
                 }
+            } else if sign_in.is_json && is_state {
+                seat.note_missed(conversation);
             }
             seat.tell_report(&self.desk, report, journal)?;
+            if let Some(tags) = self.desk.tags(conversation).filter(|_| is_state && sign_in.is_json)
+            {
+                seat.tell_report(&self.desk, tags, journal)?;
+            }
         }
         self.edges.seats.add(seat);
         let (terminals, net) = (&mut self.edges.terminals, self.edges.peers.net());

@@ -43,7 +43,7 @@ fn a_name_or_the_beginning_of_one_works_wherever_a_number_does() {
     desk.sees("── earlier, #1,");
     desk.press("/switch Cl\r/close\r");
     cleo.until_state("closed");
-    desk.sees("#3 Cléo: closed (by the desk)");
+    desk.sees("#3 Cléo: closed (by an agent)");
     // A customer who has left can still be found by name.
     cleo.close_stdin();
     cleo.exit_code();

@@ -143,7 +143,7 @@ fn the_log_of_a_desk_without_a_terminal_names_the_agent_and_calls_nobody_you() {
     robin.say("/accept 2");
     robin.until_told("notice", "is not connected; you have them when they are back");
     al.say("/close #1");
-    tells(&mut desk, "closed (by the desk)");
+    tells(&mut desk, "closed (by an agent)");
     let lines = [desk.stdout(), desk.stderr()].concat();
     let is_you = |word: &str| ["you", "your", "yours"].contains(&word.to_lowercase().as_str());
     let to_you = |line: &&String| line.split(|c: char| !c.is_alphabetic()).any(is_you);

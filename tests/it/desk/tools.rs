@@ -245,7 +245,7 @@ fn a_blocked_customer_is_turned_away_until_they_are_unblocked() {
     let mut ann = accepted(&setup, &mut desk);
     desk.press("/block address 12h\r");
     ann.until_state("closed");
-    desk.sees("#1 Ann: closed (by the desk)");
+    desk.sees("#1 Ann: closed (by an agent)");
     let mut again = setup.user(&["--name", "Ann", "--profile", "again"]);
     again.say("a human, please");
     again.until_state("closed");

@@ -52,6 +52,26 @@ fn agents_see_who_wrote_each_line_even_under_a_shared_name_and_customers_do_not(
 }
 
 #[test]
+fn a_program_gets_once_what_a_customer_said_to_the_agent_before_it() {
+    let setup = Setup::new();
+    let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
+    cleo.say("line a");
+    cleo.say("line b");
+    robin.until_text("line b");
+    robin.say("/transfer al");
+    al.until(transfer("offered"));
+    al.say("/accept 1");
+    al.until(has("al"));
+    cleo.say("line c");
+    al.until_text("line c");
+    let said = |event: &&Value| event["text"].as_str().is_some_and(|it| it.starts_with("line "));
+    let said: Vec<_> = al.events().into_iter().filter(|event| said(&event)).collect();
+    let texts: Vec<_> = said.iter().map(|event| event["text"].as_str()).collect();
+    assert_eq!(texts, [Some("line a"), Some("line b"), Some("line c")]);
+    assert!(said.iter().all(|event| event["history"].is_null()), "they are owed an answer");
+}
+
+#[test]
 fn an_offer_ends_when_the_desk_dies_and_both_agents_and_the_history_say_so() {
     let setup = Setup::new();
     let (mut desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);

@@ -49,7 +49,7 @@ fn a_wide_window_has_the_list_beside_the_conversation_at_the_desk_and_at_attache
     cleo.until_text("hello");
     beside(&mut robin, "▸ #1 Cleo", "admin robin: hello");
     robin.press("/close\r");
-    beside(&mut robin, "nobody is talking, nobody is waiting", "closed (by the desk)");
+    beside(&mut robin, "nobody is talking, nobody is waiting", "closed (by an agent)");
     // After the program ends, the window has the conversation without the list.
     robin.press("/quit\r");
     assert_eq!(robin.program.exit_code(), 0);

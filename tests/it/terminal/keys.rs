@@ -56,7 +56,7 @@ fn a_refused_line_leaves_the_input_empty_and_comes_back_with_the_up_key() {
     desk.prompts("│ three");
     desk.press("\r");
     desk.sees(
-        "you are talking to nobody; nobody is waiting (not sent; the Up key brings your line back)",
+        "you are talking to nobody; nobody is waiting for you (not sent; the Up key brings your line back)",
     );
     desk.last_row("nobody> ");
     // The next line is a command of its own, not the end of the refused block.

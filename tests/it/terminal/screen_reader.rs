@@ -94,7 +94,7 @@ fn a_blind_agent_hears_each_thing_once_and_in_order() {
             "handoff: number 1 Ann: the conversation is closed in 5 s; \
              /undo or a line to them keeps them, /close",
             "more: again ends it now",
-            "handoff: number 1 Ann: closed (by the desk)",
+            "handoff: number 1 Ann: closed (by an agent)",
             "handoff: nobody gets your lines; you have 1 customer",
         ]
     );

@@ -161,7 +161,7 @@ fn a_blocked_customer_is_closed_and_their_next_conversations_are_turned_away() {
     joins(&mut desk, 4);
     assert_eq!(desk.waiting(), ["#4 Customer 0404"], "others wait as before");
     assert_eq!(desk.blocked(now()).len(), 1, "one customer is blocked");
-    assert_eq!(desk.unblock(1), Ok(()));
+    assert_eq!(desk.unblock(robin, 1), Ok(()));
     dials(&mut desk, 5, 5, 5, now());
     desk.has_returned(id(5), Former { latest: 3, ..Former::at(1) });
     says(&mut desk, 5, 1, Body::Requested(Request::default()));
@@ -265,8 +265,11 @@ fn a_block_of_a_waiting_customer_ends_by_time_or_unblock_and_outlasts_the_desk()
     let listed = desk.blocked(later(Duration::ZERO))[0].to_string();
     assert!(listed.contains("until 1970-01-02") && listed.contains("the address"), "{listed}");
     assert_eq!(desk.blocked(later(DAY))[0].to_string(), "nobody is blocked");
-    assert_eq!(desk.unblock(1), Ok(()));
-    assert_eq!(desk.unblock(1), Err(AgentRefusal::NotBlocked(1)));
+    desk.outcome();
+    assert_eq!(desk.unblock(robin, 1), Ok(()));
+    let is_note = |record: &Record| matches!(record, Record::Note(text) if text == "unblocked");
+    assert!(desk.outcome().records.iter().any(|(_, record)| is_note(record)), "the last note");
+    assert_eq!(desk.unblock(robin, 1), Err(AgentRefusal::NotBlocked(1)));
     from_there(&mut desk, 4, later(Duration::from_secs(1)));
     assert_eq!(desk.waiting().len(), 2);
 }
@@ -389,7 +392,7 @@ fn a_customer_whose_side_refuses_the_end_of_an_older_wait_is_turned_away_again()
 #[test]
 fn a_customer_whose_side_refuses_the_end_waits_in_the_queue_if_the_block_is_over() {
     let (mut desk, _) = blocked_between_two_requests();
-    assert_eq!(desk.unblock(1), Ok(()));
+    assert_eq!(desk.unblock(SeatId::TERMINAL, 1), Ok(()));
     says(&mut desk, 1, 4, refused());
     assert_eq!(desk.waiting(), ["#1 Customer 0101"]);
 }

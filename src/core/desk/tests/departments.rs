@@ -365,3 +365,17 @@ fn a_department_whose_name_begins_with_an_agents_name_is_meant_when_it_is_writte
     let offered = desk.transfer(robin, Some(2), "al", Some("please"), now());
     assert_eq!((offered, desk.waiting().len()), (Ok(()), 1), "to the agent of that name");
 }
+
+#[test]
+fn a_customer_who_waits_for_the_wrong_department_is_sent_to_another_without_being_accepted() {
+    let (mut desk, robin, al) = team();
+    asks(&mut desk, 1, "returns", now());
+    assert_eq!(rung(&mut desk, seconds(1)).len(), 1, "robin is called");
+    assert_eq!(desk.transfer(robin, Some(1), "billing", None, seconds(2)), Ok(()));
+    let called: Vec<_> = rung(&mut desk, seconds(3)).into_iter().map(|(agent, _)| agent).collect();
+    assert_eq!(called, [of(al, &desk)]);
+    assert_eq!(desk.accept(al, None, seconds(4)), Ok(id(1)));
+    asks(&mut desk, 2, "returns", seconds(5));
+    let to_queue = desk.transfer(robin, Some(2), "queue", None, seconds(6));
+    assert!(matches!(to_queue, Err(AgentRefusal::NotYours(_))), "the customer waits already");
+}

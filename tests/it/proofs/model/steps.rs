@@ -48,7 +48,7 @@ impl World {
                 let time = Duration::from_secs(self.chance.below(4));
                 self.blocked += u32::from(self.desk.block(seat, Some(1), None, time, now).is_ok());
             }
-            17 => _ = self.desk.unblock(1),
+            17 => _ = self.desk.unblock(seat, 1),
             12..16 => self.changes_hands(),
             10 => self.contradict(),
             11 => self.sessions.unwatch(self.customer.id),
