@@ -33,8 +33,6 @@ const scroller = byId('scroller');
 const FAILURE = 6_000;
 /** The storage name for: the customer has accepted the notice. */
 const AGREED = 'agreed';
-/** The storage name for: the customer was asked who they are. */
-const ASKED = 'asked';
 /** The storage name of the id of the latest event that the customer has seen. */
 const READ = 'read';
 
@@ -48,8 +46,6 @@ let notice = byId('page').dataset.notice || null;
 const isAskedByGateway = notice !== null;
 /** The fields that the customer is asked for before the first handoff: `'name'`, `'email'`. */
 let fields = listOf(byId('page').dataset.ask);
-/** Whether the customer has asked for a human. The request is sent when the form is answered. */
-let isHandoffHeld = false;
 /** The latest event that was shown before the present ones. At a load no event counts as new. */
 let shownBefore = Infinity;
 /** Whether the customer is asked if the conversation shall end. */
@@ -247,10 +243,14 @@ async function agree() {
   focusInput();
 }
 
-/** Whether it is time to ask the customer who they are. Customers whom the shop knows are not asked. */
-function mustAsk() {
-  const isDue = isHandoffHeld || (connection.phase === 'known' && talk.state === 'queued');
-  return isDue && fields.length > 0 && !store.read(ASKED) && !connection.isIdentified && !mustAgree();
+/** Asks the customer who they are, if it is time. Customers whom the shop knows are not asked. */
+function askAbout() {
+  const { phase, isIdentified } = connection;
+  const isOver = phase === 'known' && talk.state === 'closed';
+  about.isHandoffHeld &&= !isOver;
+  const isWaiting = phase === 'known' && talk.state === 'queued' && !outbox.asking.includes('bot');
+  const asked = isIdentified || mustAgree() ? [] : fields;
+  about.show(asked, about.isHandoffHeld || isWaiting, isOver ? null : talk.conversation);
 }
 
 /** The customer has answered the form, or with null has skipped it. */
@@ -263,10 +263,10 @@ async function tellAbout(values) {
       return;
     }
   }
-  store.write(ASKED, true);
+  about.done();
   paint();
   focusInput();
-  if (isHandoffHeld) {
+  if (about.isHandoffHeld) {
     ask('human');
   }
 }
@@ -288,13 +288,18 @@ function ask(kind) {
     byId(isEndAsked ? 'stay' : 'end').focus();
     return;
   }
-  isHandoffHeld = kind === 'human';
-  if (isHandoffHeld && mustAsk()) {
+  if (kind === 'human') {
+    about.isHandoffHeld = true;
     paint();
-    about.focus();
-    return;
+    if (about.isShown) {
+      about.focus();
+      return;
+    }
+    about.isHandoffHeld = false;
   }
-  isHandoffHeld = false;
+  if (kind === 'bot') {
+    about.cancel();
+  }
   failure = null;
   const { conversation } = connection;
   const id = `${kind}-${conversation ?? 'first'}-${talk.events.at(-1)?.n ?? 0}`;
@@ -407,11 +412,11 @@ function forget() {
 
 /** Another customer is here now: nothing of the one before stays. */
 function left() {
+  about.forget();
   outbox.clear();
   composer.clear();
   store.write(READ, null);
   store.write(AGREED, null);
-  store.write(ASKED, null);
   attention.clear();
 }
 
@@ -456,7 +461,7 @@ function paint() {
   const { phase, problem, downSince } = connection;
   embedder.tell('state', { state: talk.state });
   consent.show(mustAgree() ? notice : null);
-  about.show(mustAsk() ? fields : []);
+  askAbout();
   controls.show({
     phase,
     problem,

@@ -64,7 +64,11 @@ export class Controls {
   }
 
   #setStatus({ state, agent, reason, now }) {
-    const isHere = now?.on_hold ? words.onHold : words.isHere;
+    let isHere = now?.on_hold ? words.onHold : words.isHere;
+    if (now?.link === 'lost') {
+      // Nobody knows whether the agent is still here: the status is the agent's name alone.
+      isHere = words.agent;
+    }
     const text = {
       bot: words.withBot,
       queued: now?.unattended ? words.nobodyHere(now.position) : words.waiting(now?.position),

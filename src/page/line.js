@@ -2,6 +2,7 @@
 // transcript.js decides where they go and when they change.
 
 import { button, link, make } from './dom.js';
+import { endOf } from './talk.js';
 import { draw, parse, safeUrl } from './text.js';
 import { words } from './words.js';
 
@@ -40,14 +41,15 @@ function imageLabel(address) {
 }
 
 /** The text of a change of state, or null if nothing new is to be said. */
-export function changeText({ state, reason, admin, agent, owner }) {
+export function changeText(event) {
+  const { state, reason, admin, agent, owner } = event;
   switch (state) {
     case 'queued':
       return owner === 'active' ? words.left(agent) : words.queued;
     case 'active':
       return words.joined(admin);
     case 'closed':
-      return words.ended(reason, agent);
+      return words.ended(endOf(event), agent);
     default:
       return {
         handed_back: words.handedBack(agent),

@@ -42,11 +42,12 @@ export class Talk {
     return this.now?.admin ?? this.#latest(isNamed)?.admin ?? null;
   }
 
-  /** Why the present conversation ended. */
+  /** Why the present conversation ended, as far as the customer can know it. */
   get reason() {
     const isEnd = ({ state, conversation }) =>
       state === 'closed' && conversation === this.conversation;
-    return this.#latest(isEnd)?.reason ?? null;
+    const end = this.#latest(isEnd);
+    return end ? endOf(end) : null;
   }
 
   /** Notes that the customer has accepted the notice, until the gateway says so in a `now`. */
@@ -238,6 +239,13 @@ function follow(course, event) {
     course.set(event.conversation, { owner: event.state, agent });
   }
 }
+
+/**
+ * The reason in a `state` event, or null if the desk closed a conversation in which no agent was
+ * there since the customer's request: nobody can be said to have ended it.
+ */
+export const endOf = ({ reason, owner }) =>
+  reason === 'admin_closed' && (owner === 'queued' || owner === 'bot') ? null : reason;
 
 /** Whether the event is a message that is not the customer's own. */
 export const isFromOther = (event) => event.event === 'message' && event.author !== 'user';

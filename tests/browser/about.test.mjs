@@ -52,6 +52,49 @@ scene('a customer whom the bot hands over is asked while they wait', async (stag
   await untilStatus(chat, 'is here');
 }, { shop: 'localhost' });
 
+/** What stands in the form for the name, or null if the form is not shown. */
+const shownName = () => (document.querySelector('#about').hidden ? null : document.querySelector('#about [name=name]').value);
+
+scene('the form stays when an agent accepts meanwhile, and the agent sees the answer', async (stage, page) => {
+  await say(page, ASK);
+  await untilAsked(page);
+  await page.type('[name=name]', 'B');
+  await stage.desk.untilState('queued');
+  stage.desk.say('/accept');
+  await untilStatus(page, 'is here');
+  assert.equal(await page.evaluate(shownName), 'B');
+  await page.keyboard.type('o');
+  await page.keyboard.press('Enter');
+  await stage.desk.until('the name', (it) => it.event === 'page' && it.name === 'Bo');
+  await untilTrue(page, 'no form', () => document.querySelector('#about').hidden);
+  await untilStatus(page, 'is here');
+}, { web: ['--ask', 'name'] });
+
+scene('what was typed into the form does not come back in the next conversation', async (stage, page) => {
+  await press(page, 'Talk to a human');
+  await untilAsked(page);
+  await page.keyboard.type('Bo');
+  await say(page, ASK);
+  await stage.desk.untilState('queued');
+  stage.desk.say('/accept');
+  await untilStatus(page, 'is here');
+  assert.equal(await page.evaluate(shownName), 'Bo');
+  stage.desk.say('/close');
+  await untilStatus(page, 'Closed');
+  assert.equal(await page.evaluate(shownName), null);
+  await say(page, ASK);
+  await untilStatus(page, 'Waiting for a human');
+  assert.equal(await page.evaluate(shownName), '');
+}, { web: ['--ask', 'name'] });
+
+scene('who goes back to the bot is not asked any more', async (stage, page) => {
+  await say(page, ASK);
+  await untilAsked(page);
+  await press(page, 'Back to the bot');
+  await untilStatus(page, 'The bot answers here');
+  assert.equal(await page.evaluate(isAsked), false);
+}, { web: ['--ask', 'name'] });
+
 scene('a customer who is asked while they wait can end all the same', async (stage, page) => {
   await say(page, ASK);
   await untilAsked(page);

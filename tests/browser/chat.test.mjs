@@ -110,6 +110,25 @@ scene('a customer whose agent goes reads why they wait again, also after a reloa
   await untilTold();
 });
 
+scene('a customer whom the desk turns away reads that the conversation has ended, and not by whom', async (stage, page) => {
+  await handOver(stage, page);
+  stage.desk.say('/block');
+  await untilStatus(page, 'Robin ended this conversation.');
+  await say(page, 'I want to talk to a human');
+  await untilStatus(page, 'Closed. This conversation has ended.');
+  await untilTrue(page, 'both ends', () =>
+    [...document.querySelectorAll('[role=log] .closed')].map((it) => it.innerText).join() ===
+      'Robin ended this conversation.,This conversation has ended.');
+});
+
+scene('while the desk cannot be reached, the status does not claim that the agent is here', async (stage, page) => {
+  await handOver(stage, page);
+  await stage.desk.kill();
+  await untilTrue(page, 'the notice and the bare name', () =>
+    document.querySelector('#notice').innerText.startsWith('The connection to Robin is interrupted.') &&
+    document.querySelector('#status').innerText === 'Robin');
+});
+
 scene('a page that is only looked at keeps nothing and asks nothing', async (stage, page) => {
   assert.deepEqual(await stage.browser.cookies(), []);
   assert.deepEqual(await page.$$eval('button', (buttons) => buttons.filter((it) => it.hidden && it.checkVisibility()).map(({ id }) => id)), [],

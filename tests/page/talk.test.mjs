@@ -35,3 +35,25 @@ test('the same holds when the former conversation is loaded later', () => {
   talk.prepend(FORKED.slice(0, 3), false);
   assert.deepEqual(shown(talk), ['ahi', 'byes', 'byes', 'bhi']);
 });
+
+const state = (n, state, more) => ({ event: 'state', id: `1-${n}`, conversation: LATER, at: '2026-11-26T10:00:00.000Z', state, ...more });
+const CLOSED = { reason: 'admin_closed' };
+const reasonAfter = (...events) => {
+  const talk = new Talk();
+  talk.apply(events.map(([name, more], at) => state(at + 1, name, more)));
+  return talk.reason;
+};
+
+test('an end by the desk is an agent\'s if an agent had the customer, and nobody\'s if none had', () => {
+  const waits = ['queued'];
+  const answers = ['active', { admin: 'Dora' }];
+  assert.equal(reasonAfter(waits, ['closed', CLOSED]), null);
+  assert.equal(reasonAfter(waits, answers, ['bot', { reason: 'handed_back' }], ['closed', CLOSED]), null);
+  assert.equal(reasonAfter(waits, answers, ['bot', { reason: 'handed_back' }], waits, ['closed', CLOSED]), null);
+  assert.equal(reasonAfter(waits, answers, ['closed', CLOSED]), 'admin_closed');
+  assert.equal(reasonAfter(waits, ['closed', { reason: 'user_ended' }]), 'user_ended');
+});
+
+test('an agent has ended a conversation whose beginning the page has not loaded', () => {
+  assert.equal(reasonAfter(['closed', CLOSED]), 'admin_closed');
+});
