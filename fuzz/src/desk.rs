@@ -57,7 +57,7 @@ struct World {
 struct Edges {
     now: Now,
     disk: Disk,
-    /// Number of records of earlier batches, and number of records that were checked.
+    /// Number of records of earlier turns, and number of records that were checked.
     former: usize,
     looked_at: usize,
     /// For each conversation: the customer's highest journaled number and highest sent number.
@@ -155,9 +155,9 @@ impl turn::World<Desk> for Edges {
     }
 
     fn commit(&mut self, records: Batch) -> Result<Vec<Committed>, Died> {
-        self.former = self.disk.records.len();
+        let from = self.disk.records.len();
         let committed = self.disk.commit(records);
-        for at in self.former..self.disk.records.len() {
+        for at in from..self.disk.records.len() {
             let (id, record) = self.disk.records[at].clone();
             self.check_record(id, &record);
             self.looked_at = at + 1;
@@ -215,7 +215,9 @@ impl turn::World<Desk> for Edges {
         Ok(())
     }
 
-    fn show(&mut self, _: &Desk) {}
+    fn show(&mut self, _: &Desk) {
+        self.former = self.disk.records.len();
+    }
 }
 
 /// The connection, if it is open.

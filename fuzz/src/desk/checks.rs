@@ -71,7 +71,7 @@ impl Edges {
         }
     }
 
-    /// Whether the customer ended this conversation before the present batch.
+    /// Whether the customer ended this conversation before the present turn.
     pub(super) fn has_ended(&self, id: ConversationId) -> bool {
         self.disk.records[..self.former].iter().any(|(of, record)| match record {
             Record::Theirs(None, Entry { body: Body::Closed { .. }, .. }) => *of == id,
