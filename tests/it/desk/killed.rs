@@ -159,7 +159,7 @@ fn a_terminal_that_died_before_it_learned_of_an_unsent_line_reports_it_at_its_ne
     desk.kill();
     robin.until_err(|line| line.contains("not attached"));
     keys.type_line("typed without a desk");
-    until_kept(&setup, "robin");
+    until_kept(&setup, "robin", "typed without a desk");
     robin.kill();
     let kept = Path::new(setup.state()).join("kept");
     copy(&terminal(&setup, "robin"), &kept);
@@ -192,16 +192,17 @@ fn robin_types_without(desk: &mut Handoff, setup: &Setup, robin: &mut Handoff, l
     desk.kill();
     robin.until_told("notice", "not attached");
     robin.say(line);
-    until_kept(setup, "robin");
+    until_kept(setup, "robin", line);
 }
 
-/// Waits until an agent's terminal keeps a line for its desk.
+/// Waits until an agent's terminal keeps this line for its desk. It may still keep an earlier one.
 #[track_caller]
-fn until_kept(setup: &Setup, agent: &str) {
+fn until_kept(setup: &Setup, agent: &str, line: &str) {
     let folder = terminal(setup, agent);
     let lines = Connection::open(folder.join("terminal.sqlite")).expect("it is a journal");
     let start = Instant::now();
-    while lines.query_row("SELECT count(*) FROM line", [], |row| row.get(0)) != Ok(1) {
+    let count = "SELECT count(*) FROM line WHERE text = ?";
+    while lines.query_row(count, [line], |row| row.get(0)) != Ok(1) {
         assert!(start.elapsed() < Duration::from_secs(10), "the line is not kept");
         thread::yield_now();
     }
