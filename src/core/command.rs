@@ -224,6 +224,10 @@ impl Admin {
             "agents" => Admin::Agents,
             "list" if rest == "ended" => return Ok(Admin::ListEnded),
             "list" if rest == "blocked" => return Ok(Admin::ListBlocked),
+            "list" if !rest.is_empty() => {
+                let why = "/list stands alone, or takes 'ended' or 'blocked'; //list says it";
+                return Err(why.to_owned());
+            }
             "unblock" => {
                 let number = Who::read(rest).and_then(|who| who.number());
                 let missing = || "/unblock takes a number; /list blocked shows them".to_owned();
@@ -398,11 +402,7 @@ fn alone<T>(name: &str, rest: &str, command: T) -> Result<T, String> {
     if rest.is_empty() {
         Ok(command)
     } else {
-        let also = match name {
-            "list" => ", or takes 'ended' or 'blocked'",
-            _ => "",
-        };
-        Err(format!("/{name} stands alone{also}; //{name} says it"))
+        Err(format!("/{name} stands alone; //{name} says it"))
     }
 }
 

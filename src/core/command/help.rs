@@ -129,8 +129,8 @@ const ADMIN_DETAILS: [(&str, &str); 29] = [
         "transfer",
         "/transfer [#N] NAME [NOTE]: offer the customer to another agent, who answers /accept or \
          /decline within 30 s. The customer is yours until then. With the name queue the customer \
-         waits again, before all others. With the name of a department the customer waits again for \
-         its agents. If an agent has the same name, the agent is meant.",
+         waits again, before all others. With the name of a department the customer waits again \
+         for its agents. If an agent has the same name, the agent is meant.",
     ),
     ("unblock", "/unblock N: unblock the customer of conversation N."),
     (

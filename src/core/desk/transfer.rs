@@ -104,8 +104,8 @@ impl Desk {
         Ok(())
     }
 
-    /// Gives the agent's customer back to the queue, for this department if there is one. A customer
-    /// who waits already goes to the agents of the department.
+    /// Gives the agent's customer back to the queue, perhaps for the agents of another department. If
+    /// the customer is in the queue already, they only wait for other agents from now on.
     fn give_back(
         &mut self,
         seat: SeatId,

@@ -46,8 +46,8 @@ pub(super) struct AgentSeat {
     watched: IdSet<ConversationId>,
     /// With `--json`: the first and the last offset that this turn commits in each conversation.
     fresh: IdMap<ConversationId, (Offset, Offset)>,
-    /// With `--json`: conversations with lines that this seat has not printed, because another agent
-    /// had the customer.
+    /// With `--json`: conversations with lines that this seat has not printed, because another
+    /// agent had the customer.
     missed: IdSet<ConversationId>,
     /// Whether this seat has had a conversation.
     had_one: bool,
@@ -369,9 +369,9 @@ impl AgentSeat {
         }
     }
 
-    /// With `--json`: prints the lines that this seat has missed, now that it sees the conversation.
-    /// Those before the customer's latest request are history, and all if the customer neither waits
-    /// nor talks.
+    /// With `--json`: prints the lines that this seat has missed, now that it sees the
+    /// conversation. The lines before the customer's latest request are history. If the customer
+    /// neither waits nor talks, all lines are.
     fn catch_up(
         &mut self,
         desk: &Desk,

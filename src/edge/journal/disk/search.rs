@@ -24,9 +24,8 @@ impl Search {
         Search(file)
     }
 
-    /// The lines and notes that have all of these words, and the conversations whose tags, or whose
-    /// customer's name, email address or identity, have them, the latest first. Letter case does
-    /// not matter.
+    /// What has all of these words, the latest first: lines, notes, and conversations by their tags
+    /// and by their customer's name, email address and identity. Letter case does not matter.
     ///
     /// # Errors
     /// One sentence, when the journal cannot be read.
